@@ -1,6 +1,7 @@
 """What users import first: the version, and which build runs (`COMPILED`).
 
-`H2Q_PURE=1` in the environment makes the package load from its Python sources even where extensions are built.
+`H2Q_PURE=1` in the environment makes the package load from its Python sources even where extensions are
+built.
 """
 
 import os
@@ -41,7 +42,8 @@ try:
 except ModuleNotFoundError:
     COMPILED = False
 
-if not COMPILED and not _pure and platform.python_implementation() == "CPython" and sys.platform != "emscripten":
+_could_compile = platform.python_implementation() == "CPython" and sys.platform != "emscripten"
+if not COMPILED and not _pure and _could_compile:
     warnings.warn(
         "h2q runs without its compiled modules and is many times slower: with a C compiler at hand, "
         "`pip install --no-cache-dir --force-reinstall h2q`; H2Q_PURE=1 says that it is meant so",

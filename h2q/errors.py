@@ -26,7 +26,7 @@ class RemoteError(H2QError):
 
 
 class InvalidState(LocalError):
-    """A call that is not legal now, such as an I/O call from inside a callback (NGHTTP2_ERR_INVALID_STATE)."""
+    """A call that is not legal now, such as I/O from inside a callback (NGHTTP2_ERR_INVALID_STATE)."""
 
     code = -519
 
@@ -38,7 +38,9 @@ class InvalidArgument(LocalError, ValueError):
 
 
 class CallbackFailure(LocalError):
-    """A callback raised, or returned what it must not; its exception is ``__cause__`` (NGHTTP2_ERR_CALLBACK_FAILURE)."""
+    """A callback raised, or returned what it must not (NGHTTP2_ERR_CALLBACK_FAILURE).
+
+    The exception that the callback raised is ``__cause__``."""
 
     code = -902
 

@@ -1,4 +1,4 @@
-"""Fixtures of every test: vectors, peers, Hypothesis profiles, and the check that the build under test is the one meant."""
+"""Fixtures of every test, Hypothesis profiles, and the check that the build under test is the one meant."""
 
 import os
 from collections.abc import Callable

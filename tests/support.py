@@ -1,4 +1,4 @@
-"""What tests share: the repository's root, the peers' paths, and the package loaded a second time as pure Python."""
+"""What tests share: the repository's root, the peers' paths, the package loaded a second time as pure Python."""
 
 import importlib
 import importlib.util
@@ -33,7 +33,7 @@ def peer(name: str) -> str:
 
 
 def pure(module: str = "") -> ModuleType:
-    """A module of h2q (`pure("_core")`; the package itself by default) from its Python source, whatever build runs.
+    """A module of h2q (`pure("_core")`; the package itself by default) from its Python source.
 
     The package is loaded a second time under the name h2q_pure; its classes are not those of `h2q`."""
     if "h2q_pure" not in sys.modules:
