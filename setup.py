@@ -19,6 +19,7 @@ from setuptools.command.build_ext import build_ext
 from setuptools.errors import CompileError, ExecError, PlatformError
 
 PACKAGE = Path("h2q")
+# What is compiled follows from what is there: a `.pyx` is kernel, a `.py` with a sibling `.pxd` is an engine.
 
 
 def kernel_sources() -> list[Path]:

@@ -1,9 +1,10 @@
-"""What tests share: the repository's root, the peers' paths, the package loaded a second time as pure Python."""
+"""What tests share: paths, peers, processes on the build under test, the package loaded again as pure."""
 
 import importlib
 import importlib.util
 import os
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -51,3 +52,29 @@ def pure(module: str = "") -> ModuleType:
             patch.setenv("H2Q_PURE", "1")
             spec.loader.exec_module(package)
     return importlib.import_module("h2q_pure." + module if module else "h2q_pure")
+
+
+def python(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Runs the interpreter in a process of its own, on the same build of h2q as this one.
+
+    `environment` is added to the variables; an empty value takes one away."""
+    package = Path(h2q.__file__ or "").resolve().parent
+    merged = os.environ | {"PYTHONPATH": str(package.parent), "PYTHONSAFEPATH": "1"} | environment
+    return subprocess.run(
+        [sys.executable, *arguments],
+        env={name: value for name, value in merged.items() if value != ""},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+def build_script() -> ModuleType:
+    """`setup.py` as a module: what it would compile, and under which directives."""
+    spec = importlib.util.spec_from_file_location("h2q_setup", ROOT / "setup.py")
+    if spec is None or spec.loader is None:
+        raise RuntimeError("setup.py cannot be loaded")
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    return script
