@@ -1,0 +1,20 @@
+"""The engines that are compared, each with its version of the workloads; runner and tests ask here."""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+from . import hyper_h2, jh2_engine, nghttp2, zttp_engine
+
+#: In the order of the table; the first one is what every other is compared with.
+ENGINES: dict[str, ModuleType] = {
+    "libnghttp2": nghttp2,
+    "h2": hyper_h2,
+    "jh2": jh2_engine,
+    "zttp": zttp_engine,
+}
+
+
+def installed() -> list[str]:
+    """The names of the engines that can run here, in the order of ENGINES."""
+    return [name for name, module in ENGINES.items() if module.available()]

@@ -1,0 +1,47 @@
+"""The list of workloads: what each measures, its unit, and how many a round has. See docs/benchmarks.md."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from .common import Case
+from .engines import ENGINES
+
+
+@dataclass(frozen=True)
+class Workload:
+    """One row group of the table. `units` of work make a round, `quick_units` a round of the smoke run."""
+
+    key: str
+    title: str
+    unit: str
+    units: int
+    quick_units: int
+
+
+WORKLOADS: dict[str, Workload] = {
+    w.key: w
+    for w in (
+        Workload("W1", "send DATA by reference, 16 KiB frames, one stream", "frame", 2_000, 100),
+        Workload("W1p", "the same with 1..255 bytes of padding", "frame", 2_000, 100),
+        Workload("W1c", "send DATA with copying, 16 KiB frames, one stream", "frame", 1_000, 100),
+        Workload("W2", "request and 1 KiB response, client and server", "request", 1_000, 100),
+        Workload("W2s", "the server's part of it", "request", 1_000, 100),
+        Workload("W3", "100 streams take turns with 1 KiB frames", "frame", 10_000, 200),
+        Workload("W4d", "receive DATA, 16 KiB frames, one stream", "frame", 1_000, 100),
+        Workload("W4h", "receive requests' HEADERS, 100 a connection", "request", 1_000, 100),
+        Workload("W5e", "HPACK: encode the request's block", "block", 2_000, 100),
+        Workload("W5d", "HPACK: decode the request's block", "block", 2_000, 100),
+    )
+}
+
+
+def variants(engine: str, key: str) -> dict[str, Callable[[int], Case]]:
+    """How `engine` does workload `key`: variant ("" where there is one way) to a function units -> Case."""
+    found: dict[str, Callable[[int], Case]] = {}
+    for name, make in ENGINES[engine].CASES.items():
+        workload, _, variant = name.partition(" ")
+        if workload == key:
+            found[variant] = make
+    return found
