@@ -68,11 +68,12 @@ soak: $(STAMPS)/release
 	H2Q_EXPECT=compiled H2Q_HYPOTHESIS=soak $(PY) $(PYTEST) -m soak
 
 bench: $(STAMPS)/release $(STAMPS)/bench
-	$(PY) $(PYTEST) benchmarks --benchmark-only
+	$(PY) -m benchmarks
 
-# A few rounds of each benchmark with the peers that the test environment has: shows that they work, not how fast.
+# Small rounds of each benchmark with the peers that the test environment has: shows that they work, not how fast.
 bench-quick: $(STAMPS)/release
-	$(PY) $(PYTEST) -q benchmarks --benchmark-only --benchmark-min-rounds=2 --benchmark-max-time=0.05 --benchmark-columns=median
+	$(PY) -m benchmarks --quick
+	$(PY) $(PYTEST) -q benchmarks --benchmark-disable
 
 lint: $(STAMPS)/venv
 	$(VENV)/bin/ruff check .
