@@ -78,7 +78,7 @@ bench-quick: $(STAMPS)/release
 lint: $(STAMPS)/venv
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy
-	$(VENV)/bin/cython-lint h2q
+	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" cython-lint h2q
 
 clean:
 	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks

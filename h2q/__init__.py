@@ -37,10 +37,7 @@ _pure = os.environ.get("H2Q_PURE", "") not in ("", "0")
 if _pure and not any(getattr(finder, "source_only_package", None) == __name__ for finder in sys.meta_path):
     sys.meta_path.insert(0, _SourceOnlyFinder(__name__))
 
-try:
-    from ._core import COMPILED
-except ModuleNotFoundError:
-    COMPILED = False
+from ._core import COMPILED  # noqa: E402  (after the finder, which decides where it comes from)
 
 _could_compile = platform.python_implementation() == "CPython" and sys.platform != "emscripten"
 if not COMPILED and not _pure and _could_compile:
