@@ -5,7 +5,8 @@ import pytest
 from h2q.aio import http1
 
 REQUEST = (
-    b"GET /a?b HTTP/1.1\r\nHost: localhost:8080\r\nUser-Agent: curl\r\nConnection: Upgrade, HTTP2-Settings\r\n"
+    b"GET /a?b HTTP/1.1\r\nHost: localhost:8080\r\nUser-Agent: curl\r\n"
+    b"Connection: Upgrade, HTTP2-Settings\r\n"
     b"Upgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQCAAAAAAIAAAAA\r\n\r\n"
 )
 
