@@ -518,6 +518,9 @@ cdef class FrameReader:
     something left in it; memory grows with what has arrived, never with what a length field promises.
     """
 
+    def __init__(self):
+        """Takes no arguments; everything is zero or empty."""
+
     def __dealloc__(self):
         self._let_go()
         PyMem_Free(self._gathered)
