@@ -1,0 +1,1 @@
+"""HTTP/2: the session and what it is made of."""
