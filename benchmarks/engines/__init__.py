@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from . import hyper_h2, jh2_engine, nghttp2, zttp_engine
+from . import h2q_engine, hyper_h2, jh2_engine, nghttp2, zttp_engine
 
 #: In the order of the table; the first one is what every other is compared with.
 ENGINES: dict[str, ModuleType] = {
+    "h2q": h2q_engine,
     "libnghttp2": nghttp2,
     "h2": hyper_h2,
     "jh2": jh2_engine,
