@@ -99,7 +99,7 @@ def test_pure_on_purpose_does_not_warn(sources_only):
 
 def test_importing_http2_leaves_cryptography_out():
     unwanted = ("cryptography", "ssl", "asyncio")
-    code = f"import sys, h2q; print([name for name in {unwanted} if name in sys.modules])"
+    code = f"import sys, h2q, h2q.http2; print([name for name in {unwanted} if name in sys.modules])"
     result = python("-c", code)
     assert (result.returncode, result.stdout) == (0, "[]\n"), result.stderr
 
