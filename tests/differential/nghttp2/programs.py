@@ -1,0 +1,308 @@
+"""Random programs: what Hypothesis draws, and how it is played on a session.
+
+The draws stay where libnghttp2 1.52 and later versions agree: both sides say NO_RFC7540_PRIORITIES, so DATA
+is scheduled by RFC 9218, and neither side sends frames on streams that are gone (``receiving.py`` has those).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import strategies as st
+
+from .driver import ALL, CLIENT, HALF, OK, ONE, POST, REQUEST, SERVER, TRAILER, Driver
+from .scenarios import Make
+
+Program = tuple[str, int | None, bool, list[tuple[Any, ...]]]
+EXTENSIBLE = ((9, 1),)
+
+_size = st.sampled_from([0, 1, 5, 100, 1000, 16383, 16384, 16385, 20000, 70000])
+_which = st.integers(0, 7)
+_window = st.sampled_from([1, 2, 100, 16384, 65535, 100000])
+_code = st.sampled_from([0, 1, 2, 5, 7, 8, 11])
+_body = st.tuples(
+    _size,
+    st.sampled_from([1, 10, 300, 16384, 1 << 20]),
+    st.sampled_from(["", "no copy", "trailers", "no copy, trailers"]),
+    st.sampled_from([0, 0, 0, 2, 3]),
+)
+_settings = st.lists(
+    st.one_of(
+        st.tuples(st.just(3), st.sampled_from([0, 1, 2, 100])),
+        st.tuples(st.just(4), st.sampled_from([0, 1, 100, 65535, 70000, 1 << 20])),
+        st.tuples(st.just(5), st.sampled_from([16384, 16385, 30000])),
+    ),
+    max_size=3,
+)
+_common = [
+    st.tuples(st.just("send"), st.lists(st.sampled_from([ALL, HALF, ONE, -504]), max_size=6)),
+    st.tuples(st.just("send"), st.just([])),
+    st.tuples(st.just("few"), st.integers(1, 5)),
+    st.tuples(st.just("reset"), _which, _code),
+    st.tuples(st.just("ping")),
+    st.tuples(st.just("settings"), st.sampled_from([[], [(3, 5)], [(4, 70000)], [(4, 10)], [(5, 20000)]])),
+    st.tuples(st.just("window"), _which, _window),
+    st.tuples(st.just("connection_window"), _window),
+    st.tuples(st.just("resume"), _which),
+    st.tuples(st.just("trailer"), _which),
+    st.tuples(st.just("consume"), _which, _window),
+    st.tuples(st.just("local_window"), _which, st.sampled_from([0, 100, 65535, 200000])),
+    st.tuples(st.just("peer_ping")),
+    st.tuples(st.just("peer_settings"), _settings),
+    st.tuples(st.just("peer_ack")),
+    st.tuples(st.just("peer_window"), _which, _window),
+    st.tuples(st.just("peer_window"), _which, _window),
+    st.tuples(st.just("peer_connection_window"), _window),
+    st.tuples(st.just("peer_connection_window"), _window),
+    st.tuples(st.just("peer_reset"), _which, _code),
+    st.tuples(st.just("peer_data"), _which, st.sampled_from([0, 1, 100, 10000]), st.booleans()),
+    st.tuples(st.just("state")),
+]
+_client = [
+    st.tuples(st.just("request"), st.none() | _body),
+    st.tuples(st.just("request"), st.none() | _body),
+    st.tuples(st.just("request"), st.none() | _body),
+    st.tuples(st.just("peer_response"), _which, st.booleans()),
+    st.tuples(st.just("peer_response"), _which, st.booleans()),
+    st.tuples(st.just("peer_promise"), _which),
+]
+_server = [
+    st.tuples(st.just("peer_request"), st.booleans(), st.integers(0, 7), st.booleans()),
+    st.tuples(st.just("peer_request"), st.booleans(), st.just(3), st.just(False)),
+    st.tuples(st.just("response"), _which, st.none() | _body),
+    st.tuples(st.just("response"), _which, st.none() | _body),
+    st.tuples(st.just("promise"), _which),
+    st.tuples(st.just("interim"), _which),
+]
+_padding = st.sampled_from([None, None, 1, 7, 256])
+
+CLIENT_PROGRAMS = st.tuples(
+    st.just(CLIENT),
+    _padding,
+    st.booleans(),
+    st.lists(st.one_of(_common + _client * 2), min_size=6, max_size=60),
+)
+SERVER_PROGRAMS = st.tuples(
+    st.just(SERVER),
+    _padding,
+    st.booleans(),
+    st.lists(st.one_of(_common + _server * 2), min_size=6, max_size=60),
+)
+PROGRAMS = st.one_of(CLIENT_PROGRAMS, SERVER_PROGRAMS)
+
+
+def play(make: Make, program: Program) -> None:
+    """Run a drawn program; stops at the first fatal error."""
+    role, padding, mem, steps = program
+    bind = ("send_data",) if padding is None else ("send_data", "select_padding")
+    d = make(role, bind=bind, handshake=EXTENSIBLE, own=EXTENSIBLE, no_auto_window_update=True)
+    if padding is not None:
+        d.hooks["select_padding"] = lambda d, frame, most: min(most, frame.length + padding)
+    d.hooks["send_data"] = lambda d, frame, framehd, length, source: d.write_data(
+        frame, framehd, b"x" * length
+    )
+    player = _Player(d, 0 if padding is None else padding, mem)
+    for step in steps:
+        getattr(player, step[0])(*step[1:])
+        if d.log and d.log[-1][0] == "raised" and d.log[-1][2] <= -900:
+            return
+        if not d.session.want_read and not d.session.want_write:
+            break
+    player.send([])
+    player.state()
+
+
+class _Player:
+    """One method per step; stream numbers in steps pick among the streams there are."""
+
+    def __init__(self, driver: Driver, room: int, mem: bool) -> None:
+        self.d = driver
+        # A program uses mem_send or send: after a mem_send, send calls on_frame_send of libnghttp2 once more.
+        self.mem = mem
+        self.room = room
+        self.known: list[int] = []
+        self.reset_ids: set[int] = set()
+        self.ended: list[int] = []
+        self.promised = 2
+        self.next = 1
+
+    def _pick(self, which: int, remote_open: bool = False) -> int:
+        session = self.d.session
+        live = [
+            stream_id
+            for stream_id in self.known
+            if session.get_stream_remote_close(stream_id) == 0
+            or (not remote_open and session.get_stream_remote_close(stream_id) == 1)
+        ]
+        live = [stream_id for stream_id in live if stream_id not in self.reset_ids]
+        return live[which % len(live)] if live else 0
+
+    def _source(self, body: tuple[int, int, str, int] | None) -> Any:
+        if body is None:
+            return None
+        size, chunk, form, defer = body
+        d, api = self.d, self.d.api
+        left, reads = size, 0
+        chunk = max(chunk, size // 20)
+
+        def read(session: Any, stream_id: int, length: int, source: object) -> Any:
+            nonlocal left, reads
+            reads += 1
+            d.log.append(("read", int(stream_id), int(length)))
+            if defer and reads % defer == 0:
+                return api.DEFERRED
+            count = min(left, chunk, max(1, length - self.room))
+            left -= count
+            flags = 0
+            if left == 0:
+                flags = api.DATA_FLAG_EOF
+                if "trailers" in form:
+                    flags |= api.DATA_FLAG_NO_END_STREAM
+                    self.ended.append(int(stream_id))
+            if "no copy" in form:
+                return count | flags | api.DATA_FLAG_NO_COPY
+            return b"x" * count, flags
+
+        return api.Source(read)
+
+    # Our side
+
+    def send(self, plan: list[Any]) -> None:
+        if self.mem:
+            self.d.drain()
+            return
+        self.d.script["send"] = list(plan)
+        self.d.send()
+        self.d.script["send"] = []
+
+    def few(self, count: int) -> None:
+        if self.mem:
+            for _ in range(count):
+                self.d.mem_send()
+        else:
+            self.send([ALL] * count + [-504])
+
+    def request(self, body: Any) -> None:
+        stream_id = self.d.submit_request(
+            POST if body else REQUEST, self._source(body), stream_user_data=len(self.known)
+        )
+        self.known.append(stream_id)
+
+    def response(self, which: int, body: Any) -> None:
+        stream_id = self._pick(which)
+        if stream_id:
+            self.d.submit_response(stream_id, OK, self._source(body))
+
+    def interim(self, which: int) -> None:
+        stream_id = self._pick(which)
+        if stream_id:
+            self.d.submit_headers(stream_id, [(b":status", b"103")])
+
+    def trailer(self, which: int) -> None:
+        # Only where every source has come to its end: libnghttp2 sends trailers before the rest of the data.
+        live = [
+            i for i in self.ended if i not in self.reset_ids and self.d.session.get_stream_local_close(i) == 0
+        ]
+        if live:
+            self.d.submit_trailer(live[which % len(live)], TRAILER)
+
+    def promise(self, which: int) -> None:
+        stream_id = self._pick(which)
+        if stream_id and stream_id % 2:
+            promised = self.d.submit_push_promise(stream_id, REQUEST)
+            if promised > 0:
+                self.known.append(int(promised))
+
+    def reset(self, which: int, code: int) -> None:
+        stream_id = self._pick(which)
+        if stream_id and (stream_id % 2 or self.d.role == CLIENT or self._promise_is_sent(stream_id)):
+            self.reset_ids.add(stream_id)
+            self.d.submit_rst_stream(stream_id, code)
+
+    def ping(self) -> None:
+        self.d.submit_ping()
+
+    def settings(self, pairs: list[tuple[int, int]]) -> None:
+        self.d.submit_settings(pairs)
+        self.send([])
+        self.d.recv(self.d.peer.settings(ack=True))
+
+    def window(self, which: int, increment: int) -> None:
+        self.d.submit_window_update(self._pick(which), increment)
+
+    def connection_window(self, increment: int) -> None:
+        self.d.submit_window_update(0, increment)
+
+    def resume(self, which: int) -> None:
+        self.d.resume_data(self._pick(which))
+
+    def consume(self, which: int, size: int) -> None:
+        stream_id = self._pick(which)
+        if stream_id:
+            received = self.d.session.get_stream_effective_recv_data_length(stream_id)
+            self.d.consume(stream_id, min(size, max(received, 0)))
+
+    def local_window(self, which: int, size: int) -> None:
+        self.d.set_local_window_size(self._pick(which), size)
+
+    def state(self) -> None:
+        self.d.state(*self.known)
+
+    # The peer's side
+
+    def peer_ping(self) -> None:
+        self.d.recv(self.d.peer.ping())
+
+    def peer_settings(self, pairs: list[tuple[int, int]]) -> None:
+        self.d.recv(self.d.peer.settings(*pairs))
+
+    def peer_ack(self) -> None:
+        self.d.wants()
+
+    def peer_window(self, which: int, increment: int) -> None:
+        stream_id = self._pick(which)
+        if stream_id and not self._idle(stream_id):
+            self.d.recv(self.d.peer.window_update(stream_id, increment))
+
+    def peer_connection_window(self, increment: int) -> None:
+        self.d.recv(self.d.peer.window_update(0, increment))
+
+    def peer_reset(self, which: int, code: int) -> None:
+        stream_id = self._pick(which)
+        if stream_id and not self._idle(stream_id):
+            self.d.recv(self.d.peer.rst_stream(stream_id, code))
+
+    def peer_data(self, which: int, size: int, end: bool) -> None:
+        stream_id = self._pick(which, remote_open=True)
+        if stream_id and not self._idle(stream_id):
+            self.d.recv(self.d.peer.data(stream_id, b"d" * size, end=end))
+
+    def peer_request(self, end: bool, urgency: int, incremental: bool) -> None:
+        headers = list(REQUEST if end else POST)
+        if urgency != 3 or incremental:
+            headers.append((b"priority", b"u=%d" % urgency + (b", i" if incremental else b"")))
+        self.d.recv(self.d.peer.headers(self.next, headers, end=end))
+        self.known.append(self.next)
+        self.next += 2
+
+    def peer_response(self, which: int, end: bool) -> None:
+        stream_id = self._pick(which, remote_open=True)
+        if stream_id and not self._idle(stream_id):
+            self.d.recv(self.d.peer.headers(stream_id, OK, end=end))
+
+    def peer_promise(self, which: int) -> None:
+        stream_id = self._pick(which, remote_open=True)
+        if stream_id % 2 and not self._idle(stream_id):
+            self.d.recv(self.d.peer.push_promise(stream_id, self.promised, REQUEST))
+            self.known.append(self.promised)
+            self.promised += 2
+
+    def _promise_is_sent(self, stream_id: int) -> bool:
+        # libnghttp2 1.52 resets a promise that was never made; later versions are silent.
+        return any(
+            event[0] == "on_frame_send" and event[1][0] == "PUSH_PROMISE" and event[1][5] == stream_id
+            for event in self.d.log
+        )
+
+    def _idle(self, stream_id: int) -> bool:
+        return self.d.session.get_stream_remote_close(stream_id) == -1
