@@ -1,5 +1,28 @@
 from libc.stdint cimport int64_t, uint8_t
 
+
+cdef inline void put_u16(uint8_t* p, int64_t value) noexcept nogil:
+    p[0] = <uint8_t>(value >> 8)
+    p[1] = <uint8_t>value
+
+
+cdef inline void put_u32(uint8_t* p, int64_t value) noexcept nogil:
+    p[0] = <uint8_t>(value >> 24)
+    p[1] = <uint8_t>(value >> 16)
+    p[2] = <uint8_t>(value >> 8)
+    p[3] = <uint8_t>value
+
+
+cdef inline void put_head(
+        uint8_t* p, int64_t length, int64_t type, int64_t flags, int64_t stream_id) noexcept nogil:
+    p[0] = <uint8_t>(length >> 16)
+    p[1] = <uint8_t>(length >> 8)
+    p[2] = <uint8_t>length
+    p[3] = <uint8_t>type
+    p[4] = <uint8_t>flags
+    put_u32(p + 5, stream_id)
+
+
 cpdef bytes pack_frame_head(int64_t length, int64_t type, int64_t flags, int64_t stream_id)
 cpdef bytes pack_frame(int64_t type, int64_t flags, int64_t stream_id, object payload)
 cpdef bytes pack_rst_stream(int64_t stream_id, int64_t error_code)

@@ -86,28 +86,6 @@ cdef bytes _as_bytes(object data):
         PyBuffer_Release(&view)
 
 
-cdef inline void _put_u16(uint8_t* p, int64_t value) noexcept nogil:
-    p[0] = <uint8_t>(value >> 8)
-    p[1] = <uint8_t>value
-
-
-cdef inline void _put_u32(uint8_t* p, int64_t value) noexcept nogil:
-    p[0] = <uint8_t>(value >> 24)
-    p[1] = <uint8_t>(value >> 16)
-    p[2] = <uint8_t>(value >> 8)
-    p[3] = <uint8_t>value
-
-
-cdef inline void _put_head(
-        uint8_t* p, int64_t length, int64_t type, int64_t flags, int64_t stream_id) noexcept nogil:
-    p[0] = <uint8_t>(length >> 16)
-    p[1] = <uint8_t>(length >> 8)
-    p[2] = <uint8_t>length
-    p[3] = <uint8_t>type
-    p[4] = <uint8_t>flags
-    _put_u32(p + 5, stream_id)
-
-
 cdef inline int64_t _get_u16(const uint8_t* p) noexcept nogil:
     return (<int64_t>p[0] << 8) | p[1]
 
@@ -123,7 +101,7 @@ cpdef bytes pack_frame_head(int64_t length, int64_t type, int64_t flags, int64_t
     if _head_is_wrong(length, type, flags, stream_id):
         _refuse_head(length, type, flags, stream_id)
     cdef bytes out = PyBytes_FromStringAndSize(NULL, HEAD)
-    _put_head(_bytes(out), length, type, flags, stream_id)
+    put_head(_bytes(out), length, type, flags, stream_id)
     return out
 
 
@@ -167,7 +145,7 @@ cdef bytes _whole(
         _check("frame length", n + padlen, 0, MAX_LENGTH)
     cdef bytes out = PyBytes_FromStringAndSize(NULL, HEAD + n + padlen)
     cdef uint8_t* p = _bytes(out)
-    _put_head(p, n + padlen, type, flags, stream_id)
+    put_head(p, n + padlen, type, flags, stream_id)
     p += HEAD
     if padlen:
         p[0] = <uint8_t>(padlen - 1)
@@ -185,8 +163,8 @@ cpdef bytes pack_rst_stream(int64_t stream_id, int64_t error_code):
     _check("error code", error_code, 0, MAX_U32)
     cdef bytes out = PyBytes_FromStringAndSize(NULL, HEAD + 4)
     cdef uint8_t* p = _bytes(out)
-    _put_head(p, 4, RST_STREAM, 0, stream_id)
-    _put_u32(p + HEAD, error_code)
+    put_head(p, 4, RST_STREAM, 0, stream_id)
+    put_u32(p + HEAD, error_code)
     return out
 
 
@@ -206,12 +184,12 @@ cpdef bytes pack_settings(object entries, bint ack):
     _check("number of settings", n, 0, MAX_LENGTH // 6)
     cdef bytes out = PyBytes_FromStringAndSize(NULL, HEAD + 6 * n)
     cdef uint8_t* p = _bytes(out)
-    _put_head(p, 6 * n, SETTINGS, ACK if ack else 0, 0)
+    put_head(p, 6 * n, SETTINGS, ACK if ack else 0, 0)
     p += HEAD
     for i in range(n):
         key, value = <tuple>pairs[i]
-        _put_u16(p, key)
-        _put_u32(p + 2, value)
+        put_u16(p, key)
+        put_u32(p + 2, value)
         p += 6
     return out
 
@@ -233,9 +211,9 @@ cpdef bytes pack_goaway(int64_t last_stream_id, int64_t error_code, object debug
     _check("frame length", n + 8, 0, MAX_LENGTH)
     cdef bytes out = PyBytes_FromStringAndSize(NULL, HEAD + 8 + n)
     cdef uint8_t* p = _bytes(out)
-    _put_head(p, 8 + n, GOAWAY, 0, 0)
-    _put_u32(p + HEAD, last_stream_id)
-    _put_u32(p + HEAD + 4, error_code)
+    put_head(p, 8 + n, GOAWAY, 0, 0)
+    put_u32(p + HEAD, last_stream_id)
+    put_u32(p + HEAD + 4, error_code)
     memcpy(p + HEAD + 8, _bytes(data), n)
     return out
 
@@ -246,8 +224,8 @@ cpdef bytes pack_window_update(int64_t stream_id, int64_t increment):
     _check("window size increment", increment, 1, MAX_STREAM_ID)
     cdef bytes out = PyBytes_FromStringAndSize(NULL, HEAD + 4)
     cdef uint8_t* p = _bytes(out)
-    _put_head(p, 4, WINDOW_UPDATE, 0, stream_id)
-    _put_u32(p + HEAD, increment)
+    put_head(p, 4, WINDOW_UPDATE, 0, stream_id)
+    put_u32(p + HEAD, increment)
     return out
 
 
@@ -259,8 +237,8 @@ cpdef bytes pack_priority_update(int64_t prioritized_stream_id, object field_val
     _check("frame length", n + 4, 0, MAX_LENGTH)
     cdef bytes out = PyBytes_FromStringAndSize(NULL, HEAD + 4 + n)
     cdef uint8_t* p = _bytes(out)
-    _put_head(p, 4 + n, PRIORITY_UPDATE, 0, 0)
-    _put_u32(p + HEAD, prioritized_stream_id)
+    put_head(p, 4 + n, PRIORITY_UPDATE, 0, 0)
+    put_u32(p + HEAD, prioritized_stream_id)
     memcpy(p + HEAD + 4, _bytes(data), n)
     return out
 
@@ -276,8 +254,8 @@ cpdef bytes pack_altsvc(int64_t stream_id, object origin, object field_value):
     _check("frame length", 2 + m + n, 0, MAX_LENGTH)
     cdef bytes out = PyBytes_FromStringAndSize(NULL, HEAD + 2 + m + n)
     cdef uint8_t* p = _bytes(out)
-    _put_head(p, 2 + m + n, ALTSVC, 0, stream_id)
-    _put_u16(p + HEAD, m)
+    put_head(p, 2 + m + n, ALTSVC, 0, stream_id)
+    put_u16(p + HEAD, m)
     memcpy(p + HEAD + 2, _bytes(where), m)
     memcpy(p + HEAD + 2 + m, _bytes(value), n)
     return out
@@ -294,10 +272,10 @@ cpdef bytes pack_origin(object origins):
     _check("frame length", total, 0, MAX_LENGTH)
     cdef bytes out = PyBytes_FromStringAndSize(NULL, HEAD + total)
     cdef uint8_t* p = _bytes(out)
-    _put_head(p, total, ORIGIN, 0, 0)
+    put_head(p, total, ORIGIN, 0, 0)
     p += HEAD
     for part in parts:
-        _put_u16(p, PyBytes_GET_SIZE(part))
+        put_u16(p, PyBytes_GET_SIZE(part))
         memcpy(p + 2, _bytes(part), PyBytes_GET_SIZE(part))
         p += 2 + PyBytes_GET_SIZE(part)
     return out
@@ -341,13 +319,13 @@ cdef list _pack_block(
     flags = (flags & END_STREAM) | (END_HEADERS if n == left else 0) | (PADDED if padlen else 0)
     out = PyBytes_FromStringAndSize(NULL, HEAD + extra + n)
     p = _bytes(out)
-    _put_head(p, extra + n, type, flags, stream_id)
+    put_head(p, extra + n, type, flags, stream_id)
     p += HEAD
     if padlen:
         p[0] = <uint8_t>(padlen - 1)
         p += 1
     if promised >= 0:
-        _put_u32(p, promised)
+        put_u32(p, promised)
         p += 4
     memcpy(p, source, n)
     if padlen > 1:
@@ -377,14 +355,14 @@ cpdef bytes data_head(int64_t length, int64_t padlen, int64_t flags, int64_t str
         _refuse_head(length, DATA, flags, stream_id)
     if padlen == 0:
         out = PyBytes_FromStringAndSize(NULL, HEAD)
-        _put_head(_bytes(out), length, DATA, flags & ~PADDED, stream_id)
+        put_head(_bytes(out), length, DATA, flags & ~PADDED, stream_id)
         return out
     _check("padlen", padlen, 0, MAX_PADLEN)
     if length + padlen > MAX_LENGTH:
         _check("frame length", length + padlen, 0, MAX_LENGTH)
     out = PyBytes_FromStringAndSize(NULL, HEAD + 1)
     p = _bytes(out)
-    _put_head(p, length + padlen, DATA, flags | PADDED, stream_id)
+    put_head(p, length + padlen, DATA, flags | PADDED, stream_id)
     p[HEAD] = <uint8_t>(padlen - 1)
     return out
 

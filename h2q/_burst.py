@@ -1,0 +1,277 @@
+"""Output in bursts: many DATA frames in one call, handed out as buffers or written by one ``sendmsg``.
+
+The engines in ``h2q.http2`` fill a `DataBurst` and empty it. ``_burst.pyx`` is the compiled twin.
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+from typing import TYPE_CHECKING, NoReturn, final
+
+from ._core import _ZEROS, _as_bytes, _check, _head, _ints
+from .errors import InvalidArgument, InvalidState
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+_DATA = 0x0
+_END_STREAM = 0x1
+_PADDED = 0x8
+_MAX_LENGTH = 0xFFFFFF
+_MAX_STREAM_ID = 0x7FFFFFFF
+_MAX_FD = 0x7FFFFFFF
+_MAX_PADLEN = 256
+_IOV = 1024  # buffers in one system call
+_SMALL = 128  # up to so many bytes are copied: a buffer of its own costs more
+
+
+@final
+class HeldBuffer:
+    """Holds the export of any contiguous buffer (mmap, memoryview, bytearray) as long as it lives.
+
+    A data source makes one for all of its bursts; `bytes` need none.
+    """
+
+    __slots__ = ("size", "_data")
+
+    def __init__(self, data: Buffer) -> None:
+        view = memoryview(data)
+        if not view.c_contiguous:
+            raise BufferError("the buffer is not contiguous")
+        self.size = view.nbytes
+        self._data = _flat(view)
+
+    def __init_subclass__(cls) -> NoReturn:
+        raise TypeError("type 'h2q._burst.HeldBuffer' is not an acceptable base type")
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a HeldBuffer cannot be pickled")
+
+
+def _flat(view: memoryview) -> memoryview:
+    if view.nbytes == 0:
+        return memoryview(b"")
+    try:
+        return view.cast("B")
+    except (TypeError, ValueError):  # a format that memoryview does not know, as ctypes has them
+        return memoryview(view.tobytes())
+
+
+@final
+class DataBurst:
+    """Output that waits: DATA frames whose payloads are referenced, other frames, in the order of adding.
+
+    Emptied by ``take_buffers`` (a list for ``sendmsg``, the caller's from then on) or by ``send`` (writes to
+    a socket and keeps what that did not take). A writable source must not change while it waits.
+    """
+
+    __slots__ = ("size", "charged", "frames", "ended", "_buffers", "_busy")
+
+    def __init__(self) -> None:
+        self.size = 0  # bytes that wait
+        self.charged = 0  # what the last add_data takes from the windows
+        self.frames = 0  # how many frames the last add_data made
+        self.ended = False  # the last add_data set END_STREAM
+        self._buffers: list[Buffer] = []
+        self._busy = False
+
+    def __init_subclass__(cls) -> NoReturn:
+        raise TypeError("type 'h2q._burst.DataBurst' is not an acceptable base type")
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a DataBurst cannot be pickled")
+
+    def _enter(self) -> None:
+        if self._busy:
+            raise InvalidState("the burst is being sent or emptied")
+
+    def add(self, data: Buffer) -> None:
+        """Append whole frames as they are: `bytes` by reference, small ones and other buffers as a copy."""
+        self._enter()
+        frames = _as_bytes(data)
+        if frames:
+            self._buffers.append(frames)
+            self.size += len(frames)
+
+    def add_data(
+        self,
+        source: Buffer | HeldBuffer,
+        offset: int,
+        end: int,
+        stream_id: int,
+        max_frame: int,
+        window: int,
+        padlen: int,
+        end_stream: bool,
+        max_bytes: int,
+    ) -> int:
+        """DATA frames (RFC 9113 section 6.1) of bytes ``offset`` to ``end`` of ``source``: bytes taken.
+
+        ``source``: `bytes`, a `HeldBuffer`, any contiguous buffer. ``max_frame``: limit of a frame's payload,
+        padding included. ``window``: the smaller of the stream's and the connection's. No frame begins once
+        ``max_bytes`` of them are used up in this call. Each frame has ``padlen`` bytes of padding, the Pad
+        Length byte included, fewer where frame or window leave less room beside the data. ``end_stream``: the
+        frame that reaches ``end`` has END_STREAM; where offset is end already, an empty frame is made for it.
+        ``charged``, ``frames`` and ``ended`` tell about this call.
+        """
+        _ints(offset, end, stream_id, max_frame, window, padlen, max_bytes)
+        self._enter()
+        if type(source) is bytes:
+            data, size = memoryview(source), len(source)
+        else:
+            held = source if isinstance(source, HeldBuffer) else HeldBuffer(source)
+            data, size = held._data, held.size
+        if offset < 0 or end < offset or end > size:
+            raise InvalidArgument(f"bytes {offset} to {end} of a source of {size}")
+        _check("stream id", stream_id, 0, _MAX_STREAM_ID)
+        _check("max_frame", max_frame, 1, _MAX_LENGTH)
+        _check("padlen", padlen, 0, _MAX_PADLEN)
+        start = offset
+        out: list[Buffer] = []
+        charged = total = frames = 0
+        ended = False
+        while charged < max_bytes:
+            left = end - offset
+            room = min(max_frame, window - charged)
+            if left:
+                if room <= 0:
+                    break
+            elif not end_stream:
+                break
+            n = min(left, room - padlen if room > padlen else max(0, room))
+            pad = min(padlen, max(0, room - n))
+            last = bool(end_stream) and n == left
+            flags = (_END_STREAM if last else 0) | (_PADDED if pad else 0)
+            head = _head(n + pad, _DATA, flags, stream_id)
+            if pad:
+                head += bytes((pad - 1,))
+            if n + pad <= _SMALL:
+                out.append(head + data[offset : offset + n] + (_ZEROS[pad - 1] if pad else b""))
+            else:
+                out.append(head)
+                if n:
+                    out.append(data[offset : offset + n])
+                if pad > 1:
+                    out.append(_ZEROS[pad - 1])
+            total += 9 + n + pad
+            offset += n
+            charged += n + pad
+            frames += 1
+            if n == left:
+                ended = last
+                break
+        self._buffers += out
+        self.size += total
+        self.charged = charged
+        self.frames = frames
+        self.ended = ended
+        return offset - start
+
+    def take_buffers(self) -> list[Buffer]:
+        """Everything that waits, as a list of read-only buffers; the burst is empty afterwards.
+
+        Whoever holds a buffer keeps its bytes valid, so the list may be sent at any time.
+        """
+        self._enter()
+        buffers, self._buffers = self._buffers, []
+        self.size = 0
+        return [
+            buffer.toreadonly() if isinstance(buffer, memoryview) and not buffer.readonly else buffer
+            for buffer in buffers
+        ]
+
+    def send(self, fd: int) -> int:
+        """Write to the socket ``fd`` without blocking: bytes written, or -errno when nothing was.
+
+        What was not written waits for the next call.
+        """
+        _ints(fd)
+        self._enter()
+        if fd < 0 or fd > _MAX_FD:
+            return -errno.EBADF
+        total = 0
+        while self._buffers:
+            some = self._buffers[:_IOV]
+            wanted = sum(_size(buffer) for buffer in some)
+            self._busy = True
+            try:
+                sent = send_iov(fd, some)
+            finally:
+                self._busy = False
+            if sent < 0:
+                return total or sent
+            advance(self._buffers, sent)
+            self.size -= sent
+            total += sent
+            if sent < wanted:
+                break
+        return total
+
+    def clear(self) -> None:
+        """Drop everything that waits."""
+        self._enter()
+        self._buffers = []
+        self.size = 0
+
+
+# -- lists of buffers ----------------------------------------------------------------------------------------
+
+
+def _size(buffer: Buffer) -> int:
+    if type(buffer) is bytes:
+        return len(buffer)
+    with memoryview(buffer) as view:
+        if not view.c_contiguous:
+            raise BufferError("the buffer is not contiguous")
+        return view.nbytes
+
+
+def send_iov(fd: int, buffers: list[Buffer]) -> int:
+    """One non-blocking ``sendmsg`` of a list of buffers, the first 1,024 of them: bytes sent, or -errno.
+
+    The list is not changed: see ``advance``.
+    """
+    _ints(fd)
+    if not isinstance(buffers, list):
+        raise TypeError("a list of buffers is required")
+    if fd < 0 or fd > _MAX_FD:
+        return -errno.EBADF
+    some = buffers[:_IOV]
+    for buffer in some:
+        _size(buffer)
+    if not some:
+        return 0
+    try:
+        peer = socket.socket(fileno=fd)
+    except OSError as error:
+        return -(error.errno or errno.EBADF)
+    try:
+        return peer.sendmsg(some, [], socket.MSG_DONTWAIT | getattr(socket, "MSG_NOSIGNAL", 0))
+    except OSError as error:
+        return -(error.errno or errno.EIO)
+    finally:
+        peer.detach()
+
+
+def advance(buffers: list[Buffer], n: int) -> None:
+    """Drop ``n`` bytes from the front of a list of buffers, after a write that took only so many."""
+    _ints(n)
+    if not isinstance(buffers, list):
+        raise TypeError("a list of buffers is required")
+    if n < 0:
+        raise InvalidArgument(f"cannot advance by {n} bytes")
+    left = n
+    done = 0
+    for i, buffer in enumerate(buffers):
+        size = _size(buffer)
+        if size > left:
+            if left:
+                buffers[i] = _flat(memoryview(buffer))[left:]
+            break
+        left -= size
+        done += 1
+    else:
+        if left:
+            raise InvalidArgument(f"the buffers hold {left} bytes fewer than {n}")
+    del buffers[:done]
