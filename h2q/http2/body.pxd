@@ -1,0 +1,19 @@
+cimport cython
+from libc.stdint cimport int64_t
+
+@cython.final
+@cython.freelist(64)
+cdef class Body:
+    cdef object buffer
+    cdef int64_t position, end
+    cdef object file, read, source, trailer
+    cdef bint end_stream, eof
+
+    cdef bint has_callback(self) noexcept
+    cdef refill(self)
+    @cython.locals(start=int64_t, stop=int64_t)
+    cdef object take(self, int64_t length)
+    cdef release(self)
+
+@cython.locals(body=Body)
+cpdef Body make_body(object data, object default_read, bint end_stream)

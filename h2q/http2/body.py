@@ -1,0 +1,92 @@
+"""What remains to be sent of one stream's data: a buffer, a file read block by block, or a ``read`` callback."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ..errors import InvalidArgument, InvalidState
+from ..sources import File, Source
+
+
+class Body:
+    """Data on its way out. The sender takes pieces off its front; ``eof`` is set with the last one."""
+
+    __slots__ = ("buffer", "end", "end_stream", "eof", "file", "position", "read", "source", "trailer")
+
+    def __init__(self, end_stream: bool) -> None:
+        self.end_stream = end_stream
+        self.eof = False
+        self.buffer: Any = b""
+        self.position = 0
+        self.end = 0
+        self.file: File | None = None
+        self.read: Callable[..., Any] | None = None
+        self.source: Any = None
+        #: The HEADERS item that ends the stream behind this data.
+        self.trailer: Any = None
+
+    def has_callback(self) -> bool:
+        """Whether the data comes from Python, frame by frame."""
+        return self.read is not None
+
+    def refill(self) -> None:
+        """Reads the file's next block where the last one is used up. EOFError or OSError where that fails."""
+        if self.file is not None and self.position == self.end:
+            self.buffer = memoryview(self.file.read_block(File.BLOCK))
+            self.position = 0
+            self.end = len(self.buffer)
+
+    def take(self, length: int) -> Any:
+        """The next ``length`` or fewer bytes, by reference."""
+        start = self.position
+        stop = min(start + length, self.end)
+        self.position = stop
+        if stop == self.end and (self.file is None or len(self.file) == 0):
+            self.eof = True
+        if start == 0 and stop == len(self.buffer):
+            return self.buffer
+        return self.buffer[start:stop]
+
+    def release(self) -> None:
+        """Lets go of the data: nothing more will be sent."""
+        self.buffer = b""
+        self.position = 0
+        self.end = 0
+        if self.file is not None:
+            self.file.close()
+            self.file = None
+        self.read = None
+        self.source = None
+
+
+def make_body(data: Any, default_read: Callable[..., Any] | None, end_stream: bool) -> Body:
+    """A Body of what an application gave as ``data``; TypeError or InvalidArgument where that is no source of data."""
+    body = Body(end_stream)
+    if type(data) is bytes:
+        body.buffer = data if len(data) <= 16384 else memoryview(data)
+        body.end = len(data)
+    elif isinstance(data, File):
+        if data.fileno() < 0:
+            raise InvalidArgument("the file is closed")
+        body.file = data
+    elif isinstance(data, Source):
+        body.read = data.read if data.read is not None else default_read
+        if body.read is None:
+            raise InvalidState("the source has no read, and neither have the callbacks")
+        body.source = data if data.user_data is None else data.user_data
+    elif callable(data):
+        body.read = data
+        body.source = data
+    else:
+        try:
+            view = memoryview(data)
+        except TypeError:
+            raise TypeError(
+                f"data must be bytes-like, a Source, a File or a read callback, not {type(data).__name__}"
+            ) from None
+        if not view.c_contiguous:
+            raise InvalidArgument("data must be contiguous")
+        body.buffer = view.cast("B")
+        body.end = len(body.buffer)
+    return body

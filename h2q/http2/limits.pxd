@@ -1,0 +1,19 @@
+cimport cython
+from libc.stdint cimport int64_t
+
+cdef int64_t _SECOND
+
+@cython.final
+cdef class RateLimit:
+    cdef int64_t _burst, _rate, _value, _last
+
+    @cython.locals(second=int64_t, gain=int64_t)
+    cpdef bint drain(self, int64_t now)
+
+@cython.final
+cdef class Stats:
+    cdef readonly int64_t bytes_received, continuations, data_received, data_sent
+    cdef readonly int64_t frames_received, frames_sent, glitches
+    cdef readonly int64_t header_lists_refused, malformed_messages
+    cdef readonly int64_t resets_provoked, resets_received, resets_sent
+    cdef readonly int64_t streams_closed, streams_opened, streams_refused, window_timeouts

@@ -1,0 +1,948 @@
+"""The sending half of a session: takes frames from the queues and walks each through the ten steps of session_send."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .._core import (
+    data_head,
+    pack_altsvc,
+    pack_data,
+    pack_frame,
+    pack_frame_head,
+    pack_goaway,
+    pack_headers,
+    pack_origin,
+    pack_ping,
+    pack_priority_update,
+    pack_push_promise,
+    pack_rst_stream,
+    pack_settings,
+    pack_window_update,
+    padding,
+)
+from ..errors import CallbackFailure, InvalidState
+from .body import Body
+from .callbacks import overridden
+from .connection import Connection
+from .constants import (
+    CANCEL,
+    CAT_HEADERS,
+    CAT_PUSH_RESPONSE,
+    CAT_REQUEST,
+    CAT_RESPONSE,
+    CLIENT_MAGIC,
+    CLOSING,
+    DATA_FLAG_EOF,
+    DATA_FLAG_NO_COPY,
+    DATA_FLAG_NO_END_STREAM,
+    DEFERRED,
+    ERR_FRAME_SIZE_ERROR,
+    ERR_INVALID_STREAM_STATE,
+    ERR_PROTO,
+    ERR_PUSH_DISABLED,
+    ERR_SESSION_CLOSING,
+    ERR_START_STREAM_NOT_ALLOWED,
+    ERR_STREAM_CLOSED,
+    ERR_STREAM_CLOSING,
+    ERR_STREAM_SHUT_WR,
+    F_ACK,
+    F_END_STREAM,
+    F_PADDED,
+    INITIAL,
+    INTERNAL_ERROR,
+    MAX_PADLEN,
+    MAX_PAYLOAD,
+    OPENED,
+    OPENING,
+    PAUSE,
+    REFUSED_STREAM,
+    RESERVED,
+    SHUT_RD,
+    SHUT_WR,
+    T_ALTSVC,
+    T_DATA,
+    T_GOAWAY,
+    T_HEADERS,
+    T_ORIGIN,
+    T_PING,
+    T_PUSH_PROMISE,
+    T_RST_STREAM,
+    T_SETTINGS,
+    T_WINDOW_UPDATE,
+    TEMPORAL_CALLBACK_FAILURE,
+    WOULDBLOCK,
+)
+from .frames import make_data
+from .outbound import Item
+from .stream import Stream
+
+# What the sender has in hand.
+_NOTHING = 0
+_PIECES = 1
+_NO_COPY = 2
+_HANDED_OUT = 3
+_MAGIC = 4
+
+#: Data flags of a ``read`` result that is one int lie above its count.
+_COUNT_MASK = (1 << 32) - 1
+_FLAGS = DATA_FLAG_EOF | DATA_FLAG_NO_END_STREAM | DATA_FLAG_NO_COPY
+
+
+class Sender:
+    """One frame at a time: popped, checked, serialized, announced, sent, reported."""
+
+    __slots__ = (
+        "_before_frame_send",
+        "_compressed",
+        "_conn",
+        "_eof",
+        "_flags",
+        "_frame",
+        "_framehd",
+        "_index",
+        "_item",
+        "_length",
+        "_max_block",
+        "_offset",
+        "_on_frame_not_send",
+        "_on_frame_send",
+        "_pack_extension",
+        "_padlen",
+        "_park",
+        "_payload",
+        "_pieces",
+        "_read_length",
+        "_select_padding",
+        "_send",
+        "_send_data",
+        "_source",
+        "_state",
+        "_stream",
+    )
+
+    def __init__(self, conn: Connection, callbacks: Any, max_block: int) -> None:
+        self._conn = conn
+        self._max_block = max_block
+        self._send = overridden(callbacks, "send")
+        self._send_data = overridden(callbacks, "send_data")
+        self._select_padding = overridden(callbacks, "select_padding")
+        self._read_length = overridden(callbacks, "data_source_read_length")
+        self._before_frame_send = overridden(callbacks, "before_frame_send")
+        self._on_frame_send = overridden(callbacks, "on_frame_send")
+        self._on_frame_not_send = overridden(callbacks, "on_frame_not_send")
+        self._pack_extension = overridden(callbacks, "pack_extension")
+
+        self._state = _NOTHING
+        #: The wire pieces of the frame in hand (HEADERS may have CONTINUATIONs), and how far they are sent.
+        self._pieces: list[bytes] = []
+        self._index = 0
+        self._offset = 0
+        #: A frame other than DATA ...
+        self._item: Item | None = None
+        self._frame: Any = None
+        #: ... or DATA of this stream.
+        self._stream: Stream | None = None
+        self._payload: Any = None
+        self._source: Any = None
+        self._framehd = b""
+        self._length = 0
+        self._padlen = 0
+        self._flags = 0
+        self._eof = False
+        self._park = False
+        #: A header block has been compressed, and its changes to the table can still be undone.
+        self._compressed = False
+        if not conn.server:
+            self._state = _MAGIC
+            self._pieces = [CLIENT_MAGIC]
+
+    def packs_extensions(self) -> bool:
+        """Whether a pack_extension callback is there."""
+        return self._pack_extension is not None
+
+    # -- I/O calls
+
+    def send(self, session: Any) -> int:
+        """``nghttp2_session_send``: until the queues are empty, flow control stops it, or ``send`` would block."""
+        conn = self._conn
+        conn.enter(session)
+        try:
+            if self._send is None:
+                raise InvalidState("send() needs a send callback; without one, use mem_send() or send_vectored()")
+            self._send_all()
+        except InvalidState as error:
+            if conn.calling is None:
+                raise
+            raise conn.fail(error)  # noqa: B904
+        except BaseException as error:
+            raise conn.fail(error)  # noqa: B904
+        finally:
+            conn.leave()
+        return 0
+
+    def mem_send(self, session: Any) -> bytes:
+        """``nghttp2_session_mem_send2``: the bytes of the next frame, which count as sent; b"" where there is none now."""
+        conn = self._conn
+        conn.enter(session)
+        try:
+            return self._next_piece()
+        except BaseException as error:
+            raise conn.fail(error)  # noqa: B904
+        finally:
+            conn.leave()
+
+    def send_vectored(self, session: Any, max_bytes: int) -> list[Any]:
+        """Frames of about ``max_bytes`` bytes as a list of buffers for one ``sendmsg``; DATA payloads by reference."""
+        conn = self._conn
+        conn.enter(session)
+        out: list[Any] = []
+        try:
+            self._gather(out, max_bytes)
+        except BaseException as error:
+            raise conn.fail(error)  # noqa: B904
+        finally:
+            conn.leave()
+        return out
+
+    # -- the loops
+
+    def _send_all(self) -> None:
+        conn = self._conn
+        while True:
+            if self._state == _PIECES or self._state == _MAGIC:
+                piece = self._pieces[self._index]
+                if self._offset:
+                    piece = piece[self._offset :]
+                conn.calling = "send"
+                taken = self._send(conn.session, piece)
+                if not isinstance(taken, int) or taken > len(piece) or (taken < 0 and taken != WOULDBLOCK):
+                    conn.calling = None
+                    raise CallbackFailure(f"callback send returned {taken!r} for {len(piece)} bytes")
+                conn.calling = None
+                # nghttp2 would loop for ever on 0.
+                if taken <= 0:
+                    return
+                self._offset += taken
+                if self._offset == len(self._pieces[self._index]):
+                    self._offset = 0
+                    self._index += 1
+                    if self._index == len(self._pieces):
+                        self._frame_sent()
+            elif self._state == _NO_COPY:
+                if self._send_no_copy():
+                    return
+            elif self._state == _HANDED_OUT:
+                self._reset()
+            elif not self._prepare(MAX_PAYLOAD, False):
+                return
+
+    def _next_piece(self) -> bytes:
+        while True:
+            if self._state == _PIECES or self._state == _MAGIC:
+                piece = self._pieces[self._index]
+                if self._offset:
+                    piece = piece[self._offset :]
+                    self._offset = 0
+                self._index += 1
+                if self._index == len(self._pieces):
+                    magic = self._state == _MAGIC
+                    self._frame_sent()
+                    if not magic:
+                        # As nghttp2: the frame stays in hand until the next call.
+                        self._state = _HANDED_OUT
+                        self._conn.in_hand = True
+                return piece
+            if self._state == _NO_COPY:
+                if self._send_no_copy():
+                    return b""
+            elif self._state == _HANDED_OUT:
+                self._reset()
+            elif not self._prepare(MAX_PAYLOAD, False):
+                return b""
+
+    def _gather(self, out: list[Any], max_bytes: int) -> None:
+        left = max_bytes
+        while True:
+            if self._state == _PIECES or self._state == _MAGIC:
+                while self._index < len(self._pieces):
+                    piece = self._pieces[self._index]
+                    if self._offset:
+                        piece = piece[self._offset :]
+                        self._offset = 0
+                    out.append(piece)
+                    left -= len(piece)
+                    self._index += 1
+                self._frame_sent()
+            elif self._state == _NO_COPY:
+                # The application writes this one itself: everything before it must be out first.
+                if self._stream is not None and not self._stream.gone and out:
+                    return
+                if self._send_no_copy():
+                    return
+            elif self._state == _HANDED_OUT:
+                self._reset()
+            elif left <= 0 or (out and left < 512):
+                return
+            else:
+                ready = self._prepare(left - 9 if left < MAX_PAYLOAD + 9 else MAX_PAYLOAD, True)
+                if not ready:
+                    return
+                if self._stream is not None and self._state == _PIECES:
+                    out.append(data_head(self._length - self._padlen, self._padlen, self._flags, self._stream.stream_id))
+                    if self._length > self._padlen:
+                        out.append(self._payload)
+                    if self._padlen > 1:
+                        out.append(padding(self._padlen))
+                    left -= self._length + 9
+                    self._frame_sent()
+
+    def _send_no_copy(self) -> bool:
+        """Lets the application send the DATA frame in hand; True where the session's send is to return."""
+        conn = self._conn
+        stream = self._stream
+        if stream is None or stream.gone:
+            self._reset()
+            return False
+        conn.calling = "send_data"
+        result = self._send_data(
+            conn.session, self._frame, self._framehd, self._length - self._padlen, self._source
+        )
+        if not isinstance(result, int):
+            conn.calling = None
+            raise CallbackFailure(f"callback send_data returned {result!r}")
+        conn.calling = None
+        if result == 0 or result == PAUSE:
+            self._frame_sent()
+            return result == PAUSE
+        if result == WOULDBLOCK:
+            return True
+        if result == TEMPORAL_CALLBACK_FAILURE:
+            conn.detach_body(stream)
+            conn.add_rst_stream(stream.stream_id, INTERNAL_ERROR, True)
+            self._reset()
+            return False
+        raise CallbackFailure(f"callback send_data returned {result!r}")
+
+    def _reset(self) -> None:
+        self._state = _NOTHING
+        self._item = None
+        self._frame = None
+        self._stream = None
+        self._payload = None
+        self._source = None
+        self._conn.in_hand = False
+
+    # -- steps 1 to 7
+
+    def _prepare(self, room: int, vectored: bool) -> bool:
+        """Takes the next frame that can be sent in hand; False where there is none now."""
+        conn = self._conn
+        while True:
+            item = conn.urgent.pop()
+            if item is None:
+                item = conn.regular.pop()
+            if item is None and conn.num_outgoing < conn.remote.max_concurrent_streams:
+                item = conn.opening.pop()
+                if item is not None:
+                    conn.waiting_requests.pop(item.stream_id, None)
+            if item is not None:
+                if self._prepare_item(item):
+                    return True
+                continue
+            if conn.scheduler.is_empty():
+                return False
+            if conn.remote_window <= 0:
+                if conn.starved_since < 0:
+                    conn.starved_since = conn.now()
+                return False
+            stream = conn.scheduler.next()
+            if stream is None:
+                return False
+            outcome = self._prepare_data(stream, room)
+            if outcome == PAUSE:
+                return False
+            if outcome == 0:
+                if self._state == _PIECES and not vectored:
+                    self._pieces = [
+                        pack_data(stream.stream_id, self._flags, self._payload, self._padlen)
+                    ]
+                    self._index = 0
+                    self._offset = 0
+                conn.in_hand = True
+                return True
+
+    def _prepare_item(self, item: Item) -> bool:
+        conn = self._conn
+        is_block = item.type == T_HEADERS or item.type == T_PUSH_PROMISE
+        self._frame = None
+        try:
+            error = self._pack_block(item) if is_block else self._pack(item)
+        except BaseException:
+            # Out of range padding, or a callback that raised: what the request opened is closed.
+            if is_block:
+                self._abandon(item, conn.calling)
+            raise
+        if error < 0:
+            self._not_sent(item, error)
+            return False
+        self._item = item
+        conn.in_hand = True
+        if self._before_frame_send is not None:
+            if self._frame is None:
+                self._frame = item.snapshot()
+            conn.calling = "before_frame_send"
+            result = conn.outcome(self._before_frame_send(conn.session, self._frame))
+            conn.calling = None
+            if result == CANCEL:
+                if is_block:
+                    self._undo_compression()
+                self._cancel(item)
+                return False
+            if result != 0:
+                raise CallbackFailure(f"callback before_frame_send returned {result}")
+        if is_block:
+            block = self._payload
+            conn.encoder.commit()
+            self._compressed = False
+            if item.type == T_HEADERS:
+                self._pieces = pack_headers(
+                    item.stream_id, item.flags & F_END_STREAM, block, item.padlen, MAX_PAYLOAD
+                )
+            else:
+                self._pieces = pack_push_promise(item.stream_id, item.value, block, item.padlen, MAX_PAYLOAD)
+            self._payload = None
+        self._index = 0
+        self._offset = 0
+        self._state = _PIECES
+        return True
+
+    def _abandon(self, item: Item, calling: str | None) -> None:
+        """A header block failed fatally: its HPACK changes are undone and the stream that it opened is closed."""
+        conn = self._conn
+        self._undo_compression()
+        conn.calling = None
+        self._close_opened(item)
+        conn.calling = calling
+
+    def _undo_compression(self) -> None:
+        if self._compressed:
+            self._compressed = False
+            self._conn.encoder.rollback()
+
+    def _close_opened(self, item: Item) -> None:
+        """Closes what a request or a promise that is not sent had opened."""
+        conn = self._conn
+        if item.body is not None:
+            item.body.release()
+        if item.type == T_HEADERS and item.category == CAT_REQUEST:
+            stream = conn.find(item.stream_id)
+            if stream is not None:
+                conn.close_stream(stream, item.code if item.cancelled else REFUSED_STREAM)
+        elif item.type == T_PUSH_PROMISE:
+            stream = conn.find(item.value)
+            if stream is not None:
+                conn.close_stream(stream, INTERNAL_ERROR)
+
+    def _report_not_sent(self, item: Item, error: int) -> None:
+        conn = self._conn
+        if self._on_frame_not_send is not None:
+            if self._frame is None:
+                self._frame = item.snapshot()
+            conn.calling = "on_frame_not_send"
+            conn.expect_zero(self._on_frame_not_send(conn.session, self._frame, error))
+        self._frame = None
+
+    def _not_sent(self, item: Item, error: int) -> None:
+        """Step 3: a precondition does not hold."""
+        if item.type != T_WINDOW_UPDATE and (item.type != T_RST_STREAM or error != ERR_STREAM_CLOSED):
+            self._report_not_sent(item, error)
+        self._drop_coming(item)
+        self._close_opened(item)
+
+    def _cancel(self, item: Item) -> None:
+        """Step 7: the application does not want the frame. Everything is as if it had never been queued."""
+        conn = self._conn
+        self._item = None
+        conn.in_hand = False
+        self._report_not_sent(item, CANCEL)
+        self._drop_coming(item)
+        self._close_opened(item)
+        kind = item.type
+        if kind == T_RST_STREAM:
+            stream = conn.find(item.stream_id)
+            if stream is not None and stream.state == CLOSING and item.saved_state >= 0:
+                stream.state = item.saved_state
+        elif kind == T_SETTINGS:
+            if item.flags & F_ACK == 0:
+                conn.forget_settings(item)
+        elif kind == T_WINDOW_UPDATE:
+            if item.stream_id == 0:
+                conn.update_queued = False
+                conn.recv_window += item.value
+            else:
+                stream = conn.find(item.stream_id)
+                if stream is not None:
+                    stream.update_queued = False
+                    stream.recv_window += item.value
+
+    def _drop_coming(self, item: Item) -> None:
+        """Data that waited for these HEADERS will not be sent; trailers behind it are tried, and fail, on their own."""
+        conn = self._conn
+        body = item.body
+        if body is None:
+            return
+        item.body = None
+        stream = conn.find(item.stream_id)
+        if stream is not None and stream.coming is body:
+            stream.coming = None
+        if body.trailer is not None:
+            conn.regular.push(body.trailer)
+            body.trailer = None
+        body.release()
+
+    def _pack_block(self, item: Item) -> int:
+        """HEADERS and PUSH_PROMISE: preconditions, tentative compression, padding. A negative outcome, or 0."""
+        conn = self._conn
+        prefix = 0
+        if item.type == T_PUSH_PROMISE:
+            prefix = 4
+            error = self._may_promise(conn.find(item.stream_id))
+        elif item.category == CAT_REQUEST:
+            stream = conn.open_stream(item.stream_id, INITIAL, item.user_data)
+            error = 0
+            if item.cancelled:
+                error = ERR_STREAM_CLOSING
+            elif conn.goaway_received or conn.is_closing():
+                error = ERR_START_STREAM_NOT_ALLOWED
+            else:
+                note_method(stream, item.headers)
+        else:
+            stream = conn.find(item.stream_id)
+            if stream is not None:
+                stream.headers_queued = False
+            error = self._categorize(item, stream)
+        if error < 0:
+            return error
+        block = conn.encoder.encode_tentative(item.headers)
+        self._compressed = True
+        length = len(block) + prefix
+        if length > self._max_block:
+            self._undo_compression()
+            return ERR_FRAME_SIZE_ERROR
+        item.length = length
+        if self._select_padding is not None:
+            item.padlen = self._choose_padding(item, length, min(MAX_PAYLOAD, length + MAX_PADLEN))
+            if item.padlen:
+                item.length = length + item.padlen
+                item.flags |= F_PADDED
+                self._frame = None
+        self._payload = block
+        if item.type == T_PUSH_PROMISE:
+            conn.last_sent_stream_id = item.value
+        elif item.category == CAT_REQUEST:
+            conn.last_sent_stream_id = item.stream_id
+        return 0
+
+    def _choose_padding(self, item: Item, length: int, limit: int) -> int:
+        """Step 4 for a header block: how many bytes of padding, the Pad Length byte included."""
+        if length >= limit:
+            return 0
+        self._frame = item.snapshot()
+        return self._ask_padding(length, limit)
+
+    def _ask_padding(self, length: int, limit: int) -> int:
+        conn = self._conn
+        conn.calling = "select_padding"
+        total = self._select_padding(conn.session, self._frame, limit)
+        conn.calling = None
+        if not isinstance(total, int) or total < length or total > limit:
+            raise CallbackFailure(f"callback select_padding returned {total!r}, not {length} to {limit}")
+        return total - length
+
+    def _may_send_on(self, stream: Stream | None) -> int:
+        """What holds for every frame that carries a message."""
+        if stream is None:
+            return ERR_STREAM_CLOSED
+        if self._conn.is_closing():
+            return ERR_SESSION_CLOSING
+        if stream.shut & SHUT_WR:
+            return ERR_STREAM_SHUT_WR
+        return 0
+
+    def _may_promise(self, stream: Stream | None) -> int:
+        conn = self._conn
+        if not conn.server:
+            return ERR_PROTO
+        error = self._may_send_on(stream)
+        if error < 0 or stream is None:
+            return error
+        if conn.remote.enable_push == 0:
+            return ERR_PUSH_DISABLED
+        if stream.state == CLOSING:
+            return ERR_STREAM_CLOSING
+        if conn.goaway_received:
+            return ERR_START_STREAM_NOT_ALLOWED
+        return 0
+
+    def _categorize(self, item: Item, stream: Stream | None) -> int:
+        """What HEADERS on an existing stream are, and whether they may go (RFC 9113 section 8.1)."""
+        conn = self._conn
+        error = self._may_send_on(stream)
+        if stream is not None and stream.state == RESERVED:
+            if error == 0 and not conn.server:
+                error = ERR_PROTO
+            if error == 0 and conn.goaway_received:
+                error = ERR_START_STREAM_NOT_ALLOWED
+            if error == 0:
+                item.category = CAT_PUSH_RESPONSE
+                if item.user_data is not None:
+                    stream.user_data = item.user_data
+            return error
+        if error == 0 and stream is not None:
+            mine = conn.is_mine(stream.stream_id)
+            if conn.server and not mine and stream.state == OPENING:
+                item.category = CAT_RESPONSE
+                return 0
+            item.category = CAT_HEADERS
+            if stream.state == OPENED:
+                return 0
+            if stream.state == CLOSING:
+                return ERR_STREAM_CLOSING
+            return 0 if mine else ERR_INVALID_STREAM_STATE
+        item.category = CAT_HEADERS
+        return error
+
+    def _pack(self, item: Item) -> int:
+        """Every other frame: preconditions and serialization. A negative outcome, or 0."""
+        conn = self._conn
+        kind = item.type
+        if kind == T_WINDOW_UPDATE:
+            if conn.is_closing():
+                return ERR_SESSION_CLOSING
+            if item.stream_id:
+                stream = conn.find(item.stream_id)
+                if stream is None:
+                    return ERR_STREAM_CLOSED
+                if stream.state == CLOSING:
+                    return ERR_STREAM_CLOSING
+                if stream.state == RESERVED and conn.is_mine(item.stream_id):
+                    return ERR_INVALID_STREAM_STATE
+            piece = pack_window_update(item.stream_id, item.value)
+        elif kind == T_SETTINGS:
+            if item.flags & F_ACK:
+                conn.ack_count -= 1
+                if conn.is_closing():
+                    return ERR_SESSION_CLOSING
+            piece = pack_settings(item.payload, item.flags & F_ACK)
+        elif kind == T_PING:
+            if item.flags & F_ACK:
+                conn.ack_count -= 1
+            if conn.term_on_send:
+                return ERR_SESSION_CLOSING
+            piece = pack_ping(item.payload, item.flags & F_ACK)
+        elif kind == T_RST_STREAM:
+            if conn.is_closing():
+                return ERR_SESSION_CLOSING
+            if item.silent_without_stream and conn.find(item.stream_id) is None:
+                return ERR_STREAM_CLOSED
+            piece = pack_rst_stream(item.stream_id, item.code)
+        elif kind == T_GOAWAY:
+            # RFC 9113 section 6.8: of two in the queue the later must not name a higher stream either.
+            item.value = min(item.value, conn.local_last_stream_id)
+            piece = pack_goaway(item.value, item.code, item.payload)
+            conn.local_last_stream_id = item.value
+        elif not item.builtin:
+            if conn.is_closing():
+                return ERR_SESSION_CLOSING
+            return self._pack_custom(item)
+        elif kind == T_ALTSVC:
+            if conn.is_closing():
+                return ERR_SESSION_CLOSING
+            if item.stream_id:
+                stream = conn.find(item.stream_id)
+                if stream is None:
+                    return ERR_STREAM_CLOSED
+                if stream.state == CLOSING:
+                    return ERR_STREAM_CLOSING
+            piece = pack_altsvc(item.stream_id, item.payload[0], item.payload[1])
+        elif kind == T_ORIGIN:
+            if conn.is_closing():
+                return ERR_SESSION_CLOSING
+            piece = pack_origin(item.payload)
+        else:
+            if conn.is_closing():
+                return ERR_SESSION_CLOSING
+            stream = conn.find(item.value)
+            if stream is not None:
+                if stream.state == CLOSING:
+                    return ERR_STREAM_CLOSING
+                if stream.shut & SHUT_RD:
+                    return ERR_INVALID_STREAM_STATE
+            piece = pack_priority_update(item.value, item.payload)
+        self._pieces = [piece]
+        return 0
+
+    def _pack_custom(self, item: Item) -> int:
+        """An extension frame: the application serializes its payload."""
+        conn = self._conn
+        conn.calling = "pack_extension"
+        payload = self._pack_extension(conn.session, item.snapshot(), MAX_PAYLOAD)
+        conn.calling = None
+        if isinstance(payload, int) and payload == CANCEL:
+            return CANCEL
+        if not isinstance(payload, bytes | bytearray | memoryview) or len(payload) > MAX_PAYLOAD:
+            raise CallbackFailure(f"callback pack_extension returned {payload!r}")
+        item.length = len(payload)
+        self._pieces = [pack_frame(item.type, item.flags, item.stream_id, payload)]
+        return 0
+
+    # -- DATA
+
+    def _may_send_data(self, stream: Stream) -> bool:
+        if stream.gone or stream.shut & SHUT_WR or self._conn.is_closing():
+            return False
+        if self._conn.is_mine(stream.stream_id):
+            return stream.state != CLOSING and stream.state != RESERVED
+        return stream.state == OPENED
+
+    def _prepare_data(self, stream: Stream, room: int) -> int:
+        """Reads from the stream's source and takes a DATA frame in hand: 0; PAUSE; or another outcome: try the next."""
+        conn = self._conn
+        body = stream.body
+        if body is None or not self._may_send_data(stream):
+            conn.detach_body(stream)
+            conn.scheduler.block(stream)
+            return ERR_STREAM_CLOSED
+        limit = min(stream.remote_window, conn.remote_window, conn.remote.max_frame_size)
+        if limit <= 0:
+            conn.block_flow(stream)
+            return DEFERRED
+        if self._read_length is not None:
+            conn.calling = "data_source_read_length"
+            wanted = conn.outcome(
+                self._read_length(
+                    conn.session,
+                    T_DATA,
+                    stream.stream_id,
+                    conn.remote_window,
+                    stream.remote_window,
+                    conn.remote.max_frame_size,
+                )
+            )
+            conn.calling = None
+            limit = min(wanted, limit)
+            if limit <= 0:
+                raise CallbackFailure(f"callback data_source_read_length returned {wanted}")
+        elif limit > MAX_PAYLOAD:
+            limit = MAX_PAYLOAD
+        if body.has_callback():
+            flags = self._read(stream, body, limit)
+        else:
+            flags = self._take(body, min(limit, room))
+        if flags < 0:
+            return self._source_stopped(stream, flags)
+
+        self._eof = flags & DATA_FLAG_EOF != 0
+        unended = flags & DATA_FLAG_NO_END_STREAM != 0 or body.trailer is not None
+        self._flags = F_END_STREAM if self._eof and body.end_stream and not unended else 0
+        self._padlen = 0
+        self._park = False
+        self._frame = None
+        length = self._length
+        if self._select_padding is not None:
+            most = min(limit, length + MAX_PADLEN)
+            if length < most:
+                self._frame = make_data(length, self._flags, stream.stream_id, 0)
+                self._padlen = self._ask_padding(length, most)
+                self._frame = None
+        if length == 0 and not self._padlen:
+            if self._eof and unended:
+                # Nothing to say: no frame at all.
+                conn.detach_body(stream)
+                return CANCEL
+            if not self._eof:
+                if stream.empty_sent:
+                    return self._source_stopped(stream, DEFERRED)
+                stream.empty_sent = True
+                self._park = True
+        else:
+            stream.empty_sent = False
+        self._length = length + self._padlen
+        if self._padlen:
+            self._flags |= F_PADDED
+        self._stream = stream
+        conn.scheduler.charge(stream, self._length)
+        if flags & DATA_FLAG_NO_COPY:
+            self._framehd = pack_frame_head(self._length, T_DATA, self._flags, stream.stream_id)
+            self._frame = make_data(self._length, self._flags, stream.stream_id, self._padlen)
+            self._source = body.source
+            self._state = _NO_COPY
+        else:
+            self._state = _PIECES
+        return 0
+
+    def _source_stopped(self, stream: Stream, outcome: int) -> int:
+        """The source gives nothing now."""
+        conn = self._conn
+        if outcome == DEFERRED:
+            stream.parked = True
+            conn.scheduler.block(stream)
+        elif outcome == TEMPORAL_CALLBACK_FAILURE:
+            conn.detach_body(stream)
+            conn.add_rst_stream(stream.stream_id, INTERNAL_ERROR, True)
+        return outcome
+
+    def _take(self, body: Body, limit: int) -> int:
+        """Data of the engine's own kinds; returns data flags, or an outcome."""
+        if self._select_padding is not None and limit > 2 * MAX_PADLEN:
+            limit -= MAX_PADLEN
+        if body.file is not None:
+            try:
+                body.refill()
+            except (OSError, EOFError):
+                return TEMPORAL_CALLBACK_FAILURE
+        self._payload = body.take(limit)
+        self._length = len(self._payload)
+        return DATA_FLAG_EOF if body.eof else 0
+
+    def _read(self, stream: Stream, body: Body, limit: int) -> int:
+        """Data by callback; returns data flags, or an outcome."""
+        conn = self._conn
+        conn.calling = "read"
+        result = body.read(conn.session, stream.stream_id, limit, body.source)
+        conn.calling = None
+        flags = 0
+        if type(result) is tuple and len(result) == 2:
+            result, flags = result
+            if not isinstance(flags, int) or flags & ~_FLAGS:
+                raise CallbackFailure(f"callback read returned flags {flags!r}")
+        if isinstance(result, int):
+            number = int(result)
+            if flags == 0 and (number == DEFERRED or number == PAUSE or number == TEMPORAL_CALLBACK_FAILURE):
+                return number
+            flags |= number & ~_COUNT_MASK
+            length = number & _COUNT_MASK
+            if number < 0 or flags & ~_FLAGS or not flags & DATA_FLAG_NO_COPY or length > limit:
+                raise CallbackFailure(f"callback read returned {result!r} for at most {limit} bytes")
+            if self._send_data is None:
+                raise CallbackFailure("callback read returned DATA_FLAG_NO_COPY, but there is no send_data callback")
+            self._payload = None
+            self._length = length
+            return flags
+        payload: Any = result
+        if type(payload) is not bytes:
+            try:
+                payload = memoryview(payload)
+                payload = payload.cast("B") if payload.c_contiguous else bytes(payload)
+            except TypeError:
+                raise CallbackFailure(f"callback read returned {type(result).__name__}") from None
+        if len(payload) > limit or flags & DATA_FLAG_NO_COPY:
+            raise CallbackFailure(f"callback read returned {len(payload)} bytes for at most {limit}, flags {flags:#x}")
+        self._payload = payload
+        self._length = len(payload)
+        return flags
+
+    # -- steps 8 to 10
+
+    def _frame_sent(self) -> None:
+        """The frame in hand is out: reports it, and does what its sending brings about."""
+        conn = self._conn
+        if self._state == _MAGIC:
+            self._state = _NOTHING
+            return
+        conn.stats.frames_sent += 1
+        stream = self._stream
+        if stream is not None:
+            self._data_sent(stream)
+            return
+        item = self._item
+        if self._on_frame_send is not None:
+            if self._frame is None:
+                self._frame = item.snapshot()
+            conn.calling = "on_frame_send"
+            conn.expect_zero(self._on_frame_send(conn.session, self._frame))
+        kind = item.type
+        if kind == T_HEADERS:
+            self._headers_sent(item)
+        elif kind == T_RST_STREAM:
+            conn.stats.resets_sent += 1
+            stream = conn.find(item.stream_id)
+            if stream is not None:
+                conn.close_stream(stream, item.code)
+        elif kind == T_GOAWAY:
+            if not item.notice:
+                if item.terminal:
+                    conn.term_sent = True
+                conn.goaway_sent = True
+                conn.close_above(item.value, True)
+        elif kind == T_WINDOW_UPDATE:
+            conn.window_update_sent(item.stream_id)
+        elif kind == T_SETTINGS:
+            if item.flags & F_ACK == 0:
+                item.length = conn.now()
+        elif kind == T_PING and item.flags & F_ACK == 0:
+            conn.ping_sent_at = conn.now()
+        self._reset()
+
+    def _headers_sent(self, item: Item) -> None:
+        conn = self._conn
+        stream = conn.find(item.stream_id)
+        body = item.body
+        item.body = None
+        if stream is None:
+            if body is not None:
+                body.release()
+            return
+        if item.category == CAT_REQUEST:
+            stream.state = OPENING
+        elif item.category == CAT_PUSH_RESPONSE:
+            stream.pushed = False
+            conn.num_outgoing += 1
+            stream.state = OPENED
+        elif item.category == CAT_RESPONSE:
+            stream.state = OPENED
+        if item.flags & F_END_STREAM:
+            stream.shut |= SHUT_WR
+            conn.close_if_shut(stream)
+        if body is not None:
+            stream.coming = None
+            if stream.gone or stream.body is not None:
+                body.release()
+            else:
+                conn.attach_body(stream, body)
+
+    def _data_sent(self, stream: Stream) -> None:
+        conn = self._conn
+        conn.stats.data_sent += self._length - self._padlen
+        # RFC 9113 section 6.9.1: padding counts.
+        conn.remote_window -= self._length
+        if not stream.gone:
+            stream.remote_window -= self._length
+            if self._eof:
+                # Before on_frame_send, which may submit more data.
+                conn.detach_body(stream)
+        if self._on_frame_send is not None:
+            if self._frame is None:
+                self._frame = make_data(self._length, self._flags, stream.stream_id, self._padlen)
+            conn.calling = "on_frame_send"
+            conn.expect_zero(self._on_frame_send(conn.session, self._frame))
+        if not stream.gone:
+            if self._eof:
+                if self._flags & F_END_STREAM:
+                    stream.shut |= SHUT_WR
+                    conn.close_if_shut(stream)
+            elif not self._may_send_data(stream):
+                conn.detach_body(stream)
+            elif self._park and stream.body is not None:
+                self._source_stopped(stream, DEFERRED)
+        self._reset()
+
+
+def note_method(stream: Stream, headers: list[Any]) -> None:
+    """What a request's method means for its response (RFC 9113 sections 8.1.1 and 8.5)."""
+    for field in headers:
+        if field[0] == b":method":
+            stream.head = field[1] == b"HEAD"
+            stream.connect = field[1] == b"CONNECT"
+            return

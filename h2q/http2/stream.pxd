@@ -1,0 +1,23 @@
+cimport cython
+from libc.stdint cimport int64_t
+
+from ..scheduler cimport Node
+from .body cimport Body
+
+cdef int64_t SHUT_RD, SHUT_WR
+
+@cython.final
+cdef class Stream(Node):
+    cdef int64_t state, shut
+    cdef bint pushed, ignore_priority, gone
+    cdef int64_t remote_window, local_window, recv_window, consumed, reduction
+    cdef bint update_queued
+    cdef int64_t grown_at
+    cdef Body body, coming
+    cdef bint headers_queued, parked, flow_blocked, empty_sent
+    cdef bint head, connect, expect_final
+    cdef int64_t status, content_length, recv_length
+    cdef object user_data
+
+    cdef bint remote_closed(self) noexcept
+    cdef bint local_closed(self) noexcept

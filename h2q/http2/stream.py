@@ -1,0 +1,83 @@
+"""One stream as an endpoint sees it: state, windows, what is being sent, and where its messages stand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..scheduler import Node
+from .body import Body
+from .constants import SHUT_RD, SHUT_WR
+
+
+class Stream(Node):
+    """A row of the connection's table. ``state`` and ``shut`` together say what RFC 9113 section 5.1 draws."""
+
+    __slots__ = (
+        "body",
+        "coming",
+        "connect",
+        "consumed",
+        "content_length",
+        "empty_sent",
+        "expect_final",
+        "flow_blocked",
+        "gone",
+        "grown_at",
+        "head",
+        "headers_queued",
+        "ignore_priority",
+        "local_window",
+        "parked",
+        "pushed",
+        "recv_length",
+        "recv_window",
+        "reduction",
+        "remote_window",
+        "shut",
+        "state",
+        "status",
+        "update_queued",
+        "user_data",
+    )
+
+    def __init__(
+        self, stream_id: int, order: int, state: int, remote_window: int, local_window: int, user_data: Any
+    ) -> None:
+        Node.__init__(self, stream_id, order)
+        self.state = state
+        self.shut = 0
+        self.pushed = False
+        self.ignore_priority = False
+        #: Closed, and no longer in the table.
+        self.gone = False
+        #: What the peer lets us send, and what we let it send, of which ``recv_window`` has not been given back.
+        self.remote_window = remote_window
+        self.local_window = local_window
+        self.recv_window = 0
+        self.consumed = 0
+        self.reduction = 0
+        self.update_queued = False
+        self.grown_at = 0
+        #: The source that is being sent; ``coming`` waits for its HEADERS to go first.
+        self.body: Body | None = None
+        self.coming: Body | None = None
+        self.headers_queued = False
+        self.parked = False
+        self.flow_blocked = False
+        self.empty_sent = False
+        #: RFC 9113 section 8.1: where the peer's message stands.
+        self.head = False
+        self.connect = False
+        self.expect_final = False
+        self.status = -1
+        self.content_length = -1
+        self.recv_length = 0
+        self.user_data = user_data
+
+    def remote_closed(self) -> bool:
+        """The peer will send no more."""
+        return self.shut & SHUT_RD != 0
+
+    def local_closed(self) -> bool:
+        """We will send no more."""
+        return self.shut & SHUT_WR != 0

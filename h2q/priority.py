@@ -1,0 +1,61 @@
+"""RFC 9218 priorities: the ``priority`` field's value, parsed by the rules of RFC 8941 dictionaries."""
+
+from __future__ import annotations
+
+import re
+
+DEFAULT_URGENCY = 3
+LOWEST_URGENCY = 7
+
+_KEY = r"[a-z*][a-z0-9_.*-]*"
+_BARE = (
+    r"-?[0-9]{1,12}\.[0-9]{1,3}"  # decimal
+    r"|-?[0-9]{1,15}"  # integer
+    r'|"(?:[\x20-\x21\x23-\x5b\x5d-\x7e]|\\["\\])*"'  # string
+    r"|[A-Za-z*][!#$%&'*+.^_`|~0-9A-Za-z:/-]*"  # token
+    r"|:[A-Za-z0-9+/=]*:"  # bytes
+    r"|\?[01]"  # boolean
+)
+_PARAMS = rf"(?:;[ ]*{_KEY}(?:=(?:{_BARE}))?)*"
+_INNER = rf"\([ ]*(?:(?:{_BARE}){_PARAMS}(?:[ ]+(?:{_BARE}){_PARAMS})*[ ]*)?\)"
+_MEMBER = re.compile(rf"(?P<key>{_KEY})(?:=(?:(?P<inner>{_INNER})|(?P<bare>{_BARE})))?(?P<params>{_PARAMS})")
+_COMMA = re.compile(r"[ \t]*,[ \t]*")
+_INTEGER = re.compile(r"-?[0-9]{1,15}")
+
+#: Longer values are refused unparsed: a priority needs a dozen bytes.
+MAX_LENGTH = 1024
+
+
+def parse(value: bytes, urgency: int = DEFAULT_URGENCY, incremental: bool = False) -> tuple[int, bool] | None:
+    """(urgency 0..7, incremental) of a Priority Field Value, starting from the given defaults; None where it is not one.
+
+    RFC 9218 section 4: unknown members are ignored; one known member of the wrong type or range makes the whole value
+    void, as in ``nghttp2_extpri_parse_priority``.
+    """
+    if len(value) > MAX_LENGTH:
+        return None
+    try:
+        text = value.decode("ascii").strip(" ")
+    except UnicodeDecodeError:
+        return None
+    position = 0
+    while position < len(text):
+        member = _MEMBER.match(text, position)
+        if member is None:
+            return None
+        key, bare = member["key"], member["bare"]
+        if key == "u":
+            if bare is None or not _INTEGER.fullmatch(bare) or not 0 <= int(bare) <= LOWEST_URGENCY:
+                return None
+            urgency = int(bare)
+        elif key == "i":
+            if member["inner"] is not None or bare not in (None, "?0", "?1"):
+                return None
+            incremental = bare != "?0"
+        position = member.end()
+        if position < len(text):
+            comma = _COMMA.match(text, position)
+            if comma is None or comma.end() == len(text):
+                return None
+            position = comma.end()
+    return urgency, incremental

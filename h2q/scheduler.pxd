@@ -1,0 +1,42 @@
+cimport cython
+from libc.stdint cimport int64_t
+
+cdef int64_t LEVELS
+cdef int64_t QUANTUM
+
+cdef class Node:
+    cdef readonly int64_t stream_id
+    cdef public int64_t order, urgency, credit
+    cdef public bint incremental
+    cdef Node before, after
+    cdef Ring ring
+
+@cython.final
+cdef class Ring:
+    cdef Node first, last
+
+    @cython.locals(last=Node)
+    cdef void append(self, Node node) noexcept
+    @cython.locals(place=Node)
+    cdef void insert(self, Node node) noexcept
+    cdef void remove(self, Node node) noexcept
+
+@cython.final
+cdef class Level:
+    cdef Ring ordered, waiting, done
+
+cdef class Scheduler:
+    cdef list _levels
+    cdef int64_t _mask, _size
+
+    cpdef bint is_empty(self)
+    @cython.locals(urgency=int64_t, level=Level, node=Node, ring=Ring)
+    cpdef Node next(self)
+    @cython.locals(level=Level, ring=Ring)
+    cpdef charge(self, Node node, int64_t size)
+    @cython.locals(level=Level)
+    cpdef unblock(self, Node node)
+    @cython.locals(level=Level, ring=Ring)
+    cpdef block(self, Node node)
+    @cython.locals(ready=bint)
+    cpdef reprioritize(self, Node node, int64_t urgency, bint incremental)
