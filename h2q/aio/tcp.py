@@ -1,0 +1,264 @@
+"""Drives an `http2.Session` over an asyncio transport, TLS or not: input, output, backpressure and timers.
+
+`h2q.aio.server` subclasses `Http2Protocol`; nothing here knows requests.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from .. import http2
+from ..errors import BadClientMagic, H2QError
+
+__all__ = ["Http2Protocol"]
+
+#: What one call to the transport takes at most, in bytes; small enough that a slow peer pins little memory.
+CHUNK = 256 * 1024
+#: What one connection may write before the others have their turn, in bytes.
+TURN = 4 * CHUNK
+#: How long a peer has to take the last frames of a connection and close its side, in seconds.
+LINGER = 1.0
+#: Vectors in one system call (IOV_MAX on Linux and the BSDs).
+MAX_VECTORS = 1024
+
+
+class Http2Protocol(asyncio.Protocol):
+    """One connection. ``session`` is the engine; everything that it wants to send goes out by `flush`.
+
+    Memory is bounded both ways: no output is pulled from the session while the transport's buffer is full,
+    and input is bounded by the session's windows. A peer that takes nothing for ``stall_timeout`` seconds
+    while there is something to send, or sends nothing for ``idle_timeout`` seconds, is disconnected.
+    """
+
+    def __init__(
+        self,
+        session: http2.Session,
+        *,
+        loop: asyncio.AbstractEventLoop | None = None,
+        clock: Callable[[], int] = time.monotonic_ns,
+        idle_timeout: float = 180.0,
+        stall_timeout: float = 30.0,
+    ) -> None:
+        """``clock`` is the session's own: nanoseconds as int."""
+        self.session = session
+        self.clock = clock
+        self.loop = asyncio.get_running_loop() if loop is None else loop
+        self.transport: asyncio.Transport | None = None
+        self.idle_timeout = idle_timeout
+        self.stall_timeout = stall_timeout
+        self.closed = self.loop.create_future()
+        self.last_input = self.loop.time()
+        self._paused_at: float | None = None
+        self._flush_planned = False
+        self._descriptor = -1
+        self._closing = 0
+        self._expiry: int | None = None
+        self._expiry_timer: asyncio.TimerHandle | None = None
+        self._idle_timer: asyncio.TimerHandle | None = None
+
+    # What subclasses add.
+
+    def opened(self) -> None:
+        """The transport is there; nothing has been sent."""
+
+    def received(self) -> None:
+        """The session has taken input; what it queued is sent after this."""
+
+    def not_http2(self, data: bytes) -> None:
+        """The peer does not speak HTTP/2; ``data`` is what it sent last. Disconnects, unless overridden."""
+        self.close()
+
+    def failed(self, error: Exception) -> None:
+        """The session cannot go on for a reason that is not the peer's breach of protocol. The connection
+        ends.
+        """
+        self.loop.call_exception_handler(
+            {"message": "h2q: a connection failed", "exception": error, "protocol": self}
+        )
+
+    # What asyncio calls.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+        transport.set_write_buffer_limits(high=CHUNK)
+        if transport.get_extra_info("ssl_object") is None and hasattr(os, "writev"):
+            socket = transport.get_extra_info("socket")
+            self._descriptor = -1 if socket is None else socket.fileno()
+        self._idle_timer = self.loop.call_later(min(self.idle_timeout, self.stall_timeout), self._check_idle)
+        self.opened()
+        if self.transport is not None:
+            self.flush()
+
+    def data_received(self, data: bytes) -> None:
+        if self._closing:
+            return
+        self.last_input = self.loop.time()
+        try:
+            self.session.mem_recv(data)
+        except BadClientMagic:
+            self.not_http2(data)
+            return
+        except Exception as error:
+            self._fail(error)
+            return
+        self.received()
+        self.flush()
+
+    def eof_received(self) -> bool:
+        # Without its windows opened further the peer cannot get more than what is on its way: close.
+        return False
+
+    def pause_writing(self) -> None:
+        self._paused_at = self.loop.time()
+
+    def resume_writing(self) -> None:
+        self._paused_at = None
+        self.flush()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.transport = None
+        self._descriptor = -1
+        for timer in (self._expiry_timer, self._idle_timer):
+            if timer is not None:
+                timer.cancel()
+        self._expiry_timer = self._idle_timer = None
+        if not self.closed.done():
+            self.closed.set_result(None)
+
+    # Output.
+
+    def flush(self) -> None:
+        """Send what the session has, as far as the transport takes it. Not to be called inside a callback."""
+        transport = self.transport
+        if transport is None or self._closing or self._paused_at is not None:
+            return
+        session = self.session
+        left = TURN
+        try:
+            while session.want_write and left > 0:
+                buffers = session.send_vectored(CHUNK)
+                if not buffers:
+                    break
+                left -= self._write(transport, buffers)
+                if self._paused_at is not None:
+                    break
+        except Exception as error:
+            self._fail(error)
+            return
+        if not session.want_write:
+            if not session.want_read:
+                self.close()
+                return
+        elif left <= 0 and self._paused_at is None and not self._flush_planned:
+            self._flush_planned = True
+            self.loop.call_soon(self._flush_again)
+        expiry = session.get_expiry()
+        if expiry != self._expiry:
+            self._plan_expiry(expiry)
+
+    def _flush_again(self) -> None:
+        self._flush_planned = False
+        self.flush()
+
+    def _write(self, transport: asyncio.Transport, buffers: Sequence[Any]) -> int:
+        """Hand buffers to the transport; returns their size.
+
+        A cleartext transport whose own buffer is empty is passed by: `os.writev` takes the buffers where
+        they are, and only what the socket does not take is copied.
+        """
+        if self._descriptor < 0 or transport.get_write_buffer_size():
+            data = buffers[0] if len(buffers) == 1 else b"".join(buffers)
+            transport.write(data)
+            return len(data)
+        if len(buffers) > MAX_VECTORS:
+            buffers = [b"".join(buffers)]
+        total = sum(map(len, buffers))
+        try:
+            sent = os.writev(self._descriptor, buffers)
+        except (BlockingIOError, InterruptedError):
+            sent = 0
+        except OSError:
+            # The transport meets the same error and reports it the usual way.
+            sent = 0
+        if sent < total:
+            transport.write(memoryview(b"".join(buffers))[sent:])
+        return total
+
+    def close(self) -> None:
+        """Close when what has been handed to the transport is sent.
+
+        On cleartext only the sending side closes at first: closing with unread input makes the kernel reset
+        the connection, and a reset may destroy the last frames before the peer has read them.
+        """
+        transport = self.transport
+        if transport is None or self._closing:
+            return
+        self._closing = 1
+        if self._descriptor >= 0 and transport.can_write_eof() and not transport.is_closing():
+            transport.write_eof()
+            self.loop.call_later(LINGER, transport.close)
+        else:
+            transport.close()
+
+    def abort(self) -> None:
+        """Close at once."""
+        self._closing = 2
+        if self.transport is not None:
+            self.transport.abort()
+
+    def _fail(self, error: Exception) -> None:
+        # Faults that the peer provokes, such as floods, end its connection and nothing else.
+        if not isinstance(error, H2QError) or error.__cause__ is not None:
+            self.failed(error)
+        self.abort()
+
+    # Timers.
+
+    def _plan_expiry(self, expiry: int | None) -> None:
+        self._expiry = expiry
+        if self._expiry_timer is not None:
+            self._expiry_timer.cancel()
+            self._expiry_timer = None
+        if expiry is not None:
+            delay = max(0.0, (expiry - self.clock()) / 1e9)
+            self._expiry_timer = self.loop.call_later(delay, self._expired)
+
+    def _expired(self) -> None:
+        self._expiry_timer = self._expiry = None
+        try:
+            self.session.handle_expiry(self.clock())
+        except Exception as error:
+            self._fail(error)
+            return
+        self.flush()
+
+    def _check_idle(self) -> None:
+        """Looks at two time stamps now and then, so that traffic costs no timer."""
+        now = self.loop.time()
+        if self._closing:
+            # It had at least one whole interval to take what is left.
+            self._closing += 1
+            if self._closing > 2:
+                self.abort()
+                return
+        elif self._paused_at is not None and now - self._paused_at >= self.stall_timeout:
+            self.abort()
+            return
+        elif now - self.last_input >= self.idle_timeout and self._paused_at is None:
+            self.idle()
+        self._idle_timer = self.loop.call_later(min(self.idle_timeout, self.stall_timeout), self._check_idle)
+
+    def idle(self) -> None:
+        """Nothing came for ``idle_timeout`` seconds: say goodbye and disconnect."""
+        try:
+            self.session.terminate_session(http2.ErrorCode.NO_ERROR)
+        except H2QError:
+            self.abort()
+            return
+        self.flush()
+        self.close()

@@ -1,0 +1,118 @@
+"""The programs in examples/ run as they stand."""
+
+import contextlib
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from peers import TIMEOUT, Client, run
+from support import ROOT
+
+from h2q import http2
+
+EXAMPLES = ROOT / "examples"
+
+
+def environment() -> dict[str, str]:
+    """The tests' own, in which the programs find the build under test."""
+    paths = [os.environ.get("PYTHONPATH"), str(ROOT)]
+    return dict(os.environ) | {"PYTHONPATH": os.pathsep.join(path for path in paths if path)}
+
+
+@contextlib.contextmanager
+def example(name: str, *arguments: object) -> Iterator[tuple[int, list[str]]]:
+    """A server from examples/ as a subprocess: its port, and the lines that it prints (complete at the
+    end).
+    """
+    process = subprocess.Popen(
+        [sys.executable, str(EXAMPLES / name), *map(str, arguments)],
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    lines: list[str] = []
+    try:
+        assert process.stdout is not None
+        found = re.match(r"http://127\.0\.0\.1:(\d+)/", process.stdout.readline())
+        if found is None:
+            raise AssertionError(process.communicate(timeout=TIMEOUT)[1])
+        yield int(found[1]), lines
+        process.terminate()
+        said, errors = process.communicate(timeout=TIMEOUT)
+        assert errors == ""
+        lines += said.splitlines()
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@pytest.fixture
+def big(tmp_path: Path) -> Path:
+    path = tmp_path / "big.bin"
+    path.write_bytes(os.urandom(300_000))
+    return path
+
+
+def test_callbacks() -> None:
+    with example("callbacks.py") as (port, lines):
+        with Client(port) as client:
+            assert client.get("/") == (200, b"hello, world\n")
+            assert not client.record.of_type(http2.FrameType.PUSH_PROMISE)
+            frames = client.record.of_type(http2.FrameType.HEADERS) + client.record.of_type(
+                http2.FrameType.DATA
+            )
+            assert [frame.padlen for frame in frames] == [16, 16]
+        with Client(port) as client:
+            assert client.get("/")[0] == 200
+    assert lines.count("sent HEADERS on stream 1") == 2
+    assert lines.count("sent DATA on stream 1") == 2
+    assert lines.count("stream 1 closed: NO_ERROR") == 2
+    assert "not sent: PUSH_PROMISE on stream 1, CANCEL" in lines
+
+
+def test_no_copy(big: Path) -> None:
+    with example("no_copy.py", big) as (port, _), Client(port) as client:
+        assert client.get("/") == (200, big.read_bytes())
+        frames = client.record.of_type(http2.FrameType.DATA)
+        # Reads that fill a frame leave no room; the others are padded.
+        assert {frame.padlen for frame in frames} <= {0, 8}
+
+
+def test_big_file(big: Path) -> None:
+    with example("big_file.py", big) as (port, _), Client(port) as client:
+        assert client.get("/") == (200, big.read_bytes())
+        numbers = [client.submit("GET", "/") for _ in range(3)]
+        client.wait(*numbers)
+        assert all(client.record.bodies[number] == big.read_bytes() for number in numbers)
+
+
+def test_fetch(big: Path) -> None:
+    with example("big_file.py", big) as (port, _):
+        done = subprocess.run(
+            [sys.executable, str(EXAMPLES / "fetch.py"), f"http://127.0.0.1:{port}", "/a", "/b"],
+            env=environment(),
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT,
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+        assert sorted(done.stdout.splitlines()) == [
+            "/a 200",
+            "/a: 300000 bytes, NO_ERROR",
+            "/b 200",
+            "/b: 300000 bytes, NO_ERROR",
+        ]
+
+
+@pytest.mark.interop
+@pytest.mark.parametrize("name", ["no_copy.py", "big_file.py"])
+def test_curl_gets_the_file(name: str, big: Path, tmp_path: Path) -> None:
+    with example(name, big) as (port, _):
+        copy = tmp_path / "copy"
+        run("curl", "-sS", "--http2-prior-knowledge", f"http://127.0.0.1:{port}/", "-o", copy)
+        assert copy.read_bytes() == big.read_bytes()
