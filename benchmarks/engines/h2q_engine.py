@@ -1,11 +1,22 @@
-"""h2q itself: the workloads that its parts can do."""
+"""The workloads on h2q itself, in the ways that a program may go: vectored, by callbacks, with copying."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
-from ..common import Case
+from h2q import http2
+
+from .. import common
+from ..common import Case, expect
 from . import h2q_hpack
+
+BURST = 1 << 20  # bytes that one send_vectored may hand out
+OPEN_WINDOWS: dict[int, int] = {
+    http2.Setting.INITIAL_WINDOW_SIZE: common.MAX_WINDOW,
+    http2.Setting.MAX_CONCURRENT_STREAMS: 1_000,
+}
+SERVER_SETTINGS: dict[int, int] = {**OPEN_WINDOWS, http2.Setting.NO_RFC7540_PRIORITIES: 1}
 
 
 def available() -> bool:
@@ -13,4 +24,438 @@ def available() -> bool:
     return True
 
 
-CASES: dict[str, Callable[[int], Case]] = {"W5e": h2q_hpack.encode, "W5d": h2q_hpack.decode}
+class Counting(http2.Callbacks):
+    """A peer that takes what comes and counts it."""
+
+    def __init__(self) -> None:
+        self.messages = self.fields = self.bytes = self.closed = 0
+
+    def on_headers(
+        self, session: Any, stream_id: int, headers: list[common.Field], end_stream: bool
+    ) -> None:
+        self.messages += 1
+        self.fields += len(headers)
+
+    def on_data_chunk_recv(self, session: Any, flags: int, stream_id: int, data: Any) -> None:
+        self.bytes += len(data)
+
+
+class Closing(Counting):
+    """The client of W2, which learns when a response is complete."""
+
+    def on_stream_close(self, session: Any, stream_id: int, error_code: int) -> None:
+        self.closed += error_code == 0
+
+
+class Answering(Counting):
+    """A server that answers every request with 8 fields and 1 KiB."""
+
+    def on_headers(
+        self, session: Any, stream_id: int, headers: list[common.Field], end_stream: bool
+    ) -> None:
+        self.fields += len(headers)
+        session.submit_response(stream_id, common.response_fields(), common.BODY)
+
+
+class NoCopy(Counting):
+    """Frame by frame through `read` and `send_data`, as a program that owns its buffers does it."""
+
+    def __init__(self, size: int = common.FRAME) -> None:
+        super().__init__()
+        self.size = size
+        self.frames = 0
+
+    def send(self, session: Any, data: Any) -> int:
+        self.bytes += len(data)
+        return len(data)
+
+    def send_data(self, session: Any, frame: Any, framehd: bytes, length: int, source: Any) -> int:
+        self.frames += 1
+        self.bytes += 9 + length + frame.padlen
+        return 0
+
+
+class PaddedNoCopy(NoCopy):
+    """The same, each frame with 1 to 255 bytes of padding."""
+
+    seed = 1
+
+    def select_padding(self, session: Any, frame: Any, max_length: int) -> int:
+        self.seed = seed = self.seed * 37 + 1 & 0xFF
+        total: int = frame.length + 1 + (seed if seed < 255 else 254)
+        return total if total < max_length else max_length
+
+
+class Copying(Counting):
+    """Takes whole frames through the `send` callback."""
+
+    def send(self, session: Any, data: Any) -> int:
+        self.bytes += len(data)
+        return len(data)
+
+
+class PaddedVectored(Counting):
+    """Vectored, with padding chosen by a callback."""
+
+    seed = 1
+
+    def select_padding(self, session: Any, frame: Any, max_length: int) -> int:
+        self.seed = seed = self.seed * 37 + 1 & 0xFF
+        total: int = frame.length + 1 + (seed if seed < 255 else 254)
+        return total if total < max_length else max_length
+
+
+class SmallFrames(Counting):
+    """Caps DATA payloads at 1 KiB by the callback for it."""
+
+    def data_source_read_length(
+        self, session: Any, frame_type: int, stream_id: int, session_window: int, stream_window: int, max_frame: int
+    ) -> int:
+        return common.SMALL_FRAME
+
+
+class Body:
+    """The body that `read_no_copy` hands out: how much is left, and how much a read gives."""
+
+    __slots__ = ("left", "size")
+
+    def __init__(self, left: int, size: int) -> None:
+        self.left = left
+        self.size = size
+
+
+def read_no_copy(session: Any, stream_id: int, length: int, body: Body) -> int:
+    """A data source's `read`: the count, with NO_COPY and at the end EOF."""
+    size = body.size if length > body.size else length
+    if body.left > size:
+        body.left -= size
+        return size | http2.DATA_FLAG_NO_COPY
+    size = body.left
+    body.left = 0
+    return size | http2.DATA_FLAG_NO_COPY | http2.DATA_FLAG_EOF
+
+
+def flush(session: Any) -> int:
+    """Takes everything that the session has to send, as for `sendmsg`; how many bytes it was."""
+    total = 0
+    while buffers := session.send_vectored(BURST):
+        for buffer in buffers:
+            total += len(buffer)
+    return total
+
+
+def transfer(sender: Any, receiver: Any) -> None:
+    """Takes everything that one session has to send to the other, as one read of a socket."""
+    while buffers := sender.send_vectored(BURST):
+        receiver.mem_recv(b"".join(buffers))
+
+
+def server_with(callbacks: Any, requests: int, config: Any = None) -> Any:
+    """A server that has exchanged settings and received `requests` requests."""
+    session = http2.Session(http2.SERVER, callbacks, config)
+    session.submit_settings(SERVER_SETTINGS)
+    session.set_local_window_size(0, common.MAX_WINDOW)
+    flush(session)
+    session.mem_recv(common.preface(magic=True))
+    for piece in common.request_batches(requests) if requests else ():
+        session.mem_recv(piece)
+    flush(session)
+    return session
+
+
+def large_body(size: int) -> bytes:
+    """`size` bytes whose pages have been touched."""
+    return (common.SOURCE * (size // len(common.SOURCE) + 1))[:size]
+
+
+def bulk_vectored(units: int, callbacks: type[Counting] = Counting, size: int = common.FRAME) -> Case:
+    """The body is one `bytes`, of which the session hands out views."""
+    data = large_body(units * size)
+
+    def setup() -> list[Any]:
+        session = server_with(callbacks(), 1)
+        session.submit_response(1, common.response_fields_of_any_length(), data)
+        return [session, 0]
+
+    def run(state: list[Any]) -> None:
+        session = state[0]
+        buffers = 0
+        while burst := session.send_vectored(BURST):
+            buffers += len(burst)
+        state[1] = buffers
+
+    def check(state: list[Any]) -> None:
+        expect("at least two buffers a frame", state[1] >= 2 * units, True)
+        expect("nothing left", state[0].want_write, False)
+        session = server_with(callbacks(), 1)
+        session.submit_response(1, common.response_fields_of_any_length(), data)
+        received = receive_all(session)
+        expect("body", received == data, True)
+
+    return Case(setup, run, check)
+
+
+def receive_all(session: Any) -> bytes:
+    """What a client that has sent one request gets from `session`."""
+    received = bytearray()
+
+    class Client(http2.Callbacks):
+        def on_data_chunk_recv(self, session: Any, flags: int, stream_id: int, data: Any) -> None:
+            received.extend(data)
+
+    client = http2.Session(http2.CLIENT, Client())
+    client.submit_settings(OPEN_WINDOWS)
+    client.set_local_window_size(0, common.MAX_WINDOW)
+    client.submit_request(common.request_fields(0))
+    flush(client)
+    client.mem_recv(common.frame(4, 0, 0, b"") + common.frame(4, 1, 0, b""))
+    while buffers := session.send_vectored(BURST):
+        client.mem_recv(b"".join(buffers))
+    return bytes(received)
+
+
+def bulk_callbacks(units: int, callbacks: Callable[[], NoCopy] = NoCopy, size: int = common.FRAME) -> Case:
+    """Two or three calls of Python a frame: `read`, `send_data`, and `select_padding` where it is there."""
+
+    def setup() -> list[Any]:
+        app = callbacks()
+        session = server_with(app, 1)
+        source = http2.Source(read_no_copy, Body(units * size, size))
+        session.submit_response(1, common.response_fields_of_any_length(), source)
+        return [session, app]
+
+    def run(state: list[Any]) -> None:
+        state[0].send()
+
+    def check(state: list[Any]) -> None:
+        app = state[1]
+        expect("frames", app.frames, units)
+        expect("bytes", app.bytes > units * (9 + size), True)
+        expect("nothing left", state[0].want_write, False)
+
+    return Case(setup, run, check)
+
+
+def bulk_copying(units: int) -> Case:
+    """Whole frames through the `send` callback."""
+    data = large_body(units * common.FRAME)
+
+    def setup() -> list[Any]:
+        app = Copying()
+        session = server_with(app, 1)
+        session.submit_response(1, common.response_fields_of_any_length(), data)
+        app.bytes = 0
+        return [session, app]
+
+    def run(state: list[Any]) -> None:
+        state[0].send()
+
+    def check(state: list[Any]) -> None:
+        expect("bytes", units * (9 + common.FRAME) < state[1].bytes < units * (9 + common.FRAME) + 500, True)
+
+    return Case(setup, run, check)
+
+
+def bulk_mem_send(units: int) -> Case:
+    """One frame a call of `mem_send`."""
+    data = large_body(units * common.FRAME)
+
+    def setup() -> list[Any]:
+        session = server_with(Counting(), 1)
+        session.submit_response(1, common.response_fields_of_any_length(), data)
+        return [session, 0]
+
+    def run(state: list[Any]) -> None:
+        session = state[0]
+        while frame := session.mem_send():
+            state[1] += len(frame)
+
+    def check(state: list[Any]) -> None:
+        expect("bytes", units * (9 + common.FRAME) < state[1] < units * (9 + common.FRAME) + 500, True)
+
+    return Case(setup, run, check)
+
+
+def pair(units: int) -> Case:
+    """W2: 100 requests at a time, client and server in one process."""
+
+    def setup() -> dict[str, Any]:
+        closing, answering = Closing(), Answering()
+        client = http2.Session(http2.CLIENT, closing)
+        client.submit_settings(OPEN_WINDOWS)
+        client.set_local_window_size(0, common.MAX_WINDOW)
+        server = http2.Session(http2.SERVER, answering)
+        server.submit_settings(SERVER_SETTINGS)
+        for _ in range(2):
+            transfer(client, server)
+            transfer(server, client)
+        return {"client": client, "server": server, "closing": closing, "answering": answering}
+
+    def run(state: dict[str, Any]) -> None:
+        client, server = state["client"], state["server"]
+        for first in range(0, units, common.BATCH):
+            for number in range(first, first + common.BATCH):
+                client.submit_request(common.request_fields(number))
+            transfer(client, server)
+            transfer(server, client)
+
+    def check(state: dict[str, Any]) -> None:
+        closing, answering = state["closing"], state["answering"]
+        seen = (answering.fields, closing.fields, closing.bytes, closing.closed)
+        wanted = (common.REQUEST_FIELDS * units, common.RESPONSE_FIELDS * units, 1_024 * units, units)
+        expect("fields, fields, bytes, responses", seen, wanted)
+
+    return Case(setup, run, check)
+
+
+def server(units: int) -> Case:
+    """W2s."""
+    pieces = common.request_batches(units)
+
+    def setup() -> list[Any]:
+        app = Answering()
+        return [server_with(app, 0), app, 0]
+
+    def run(state: list[Any]) -> None:
+        session = state[0]
+        for piece in pieces:
+            session.mem_recv(piece)
+            while buffers := session.send_vectored(BURST):
+                state[2] += len(b"".join(buffers))
+
+    def check(state: list[Any]) -> None:
+        expect("fields", state[1].fields, common.REQUEST_FIELDS * units)
+        expect("all bodies sent", state[2] > units * (1_024 + 18), True)
+
+    return Case(setup, run, check)
+
+
+def turns_vectored(units: int) -> Case:
+    """W3, the bodies being `bytes` of the same block."""
+    turns = units // common.STREAMS
+    data = large_body(turns * common.SMALL_FRAME)
+
+    def setup() -> list[Any]:
+        session = server_with(SmallFrames(), common.STREAMS)
+        for number in range(common.STREAMS):
+            session.submit_response(2 * number + 1, common.response_fields_of_any_length(), data)
+        while not is_data(session.mem_send()):
+            pass
+        return [session, 0]
+
+    def run(state: list[Any]) -> None:
+        session = state[0]
+        buffers = 0
+        while burst := session.send_vectored(BURST):
+            buffers += len(burst)
+        state[1] = buffers
+
+    def check(state: list[Any]) -> None:
+        expect("two buffers a frame", state[1] >= 2 * (turns * common.STREAMS - 1), True)
+        expect("nothing left", state[0].want_write, False)
+        session, _ = setup()
+        wire = b"".join(buffer for burst in iter(lambda: session.send_vectored(BURST), []) for buffer in burst)
+        check_turns(wire, turns)
+
+    return Case(setup, run, check)
+
+
+def is_data(frame: bytes) -> bool:
+    """Whether this is a DATA frame's wire form."""
+    return len(frame) > 3 and frame[3] == 0
+
+
+def check_turns(wire: bytes, turns: int) -> None:
+    """All streams took turns: none twice before every other had one."""
+    order = []
+    position = 0
+    while position < len(wire):
+        length = int.from_bytes(wire[position : position + 3])
+        if wire[position + 3] == 0 and length:
+            expect("payload", length, common.SMALL_FRAME)
+            order.append(int.from_bytes(wire[position + 5 : position + 9]))
+        position += 9 + length
+    expect("frames", len(order), turns * common.STREAMS - 1)
+    for start in range(0, len(order) - common.STREAMS, common.STREAMS):
+        expect("streams in one turn", len(set(order[start : start + common.STREAMS])), common.STREAMS)
+
+
+def turns_callbacks(units: int) -> Case:
+    """W3 through `read` and `send_data`."""
+    turns = units // common.STREAMS
+
+    def setup() -> list[Any]:
+        app = NoCopy()
+        session = server_with(app, common.STREAMS)
+        for number in range(common.STREAMS):
+            source = http2.Source(read_no_copy, Body(turns * common.SMALL_FRAME, common.SMALL_FRAME))
+            session.submit_response(2 * number + 1, common.response_fields_of_any_length(), source)
+        return [session, app]
+
+    def run(state: list[Any]) -> None:
+        state[0].send()
+
+    def check(state: list[Any]) -> None:
+        expect("frames", state[1].frames, turns * common.STREAMS)
+
+    return Case(setup, run, check)
+
+
+def upload(units: int) -> Case:
+    """W4d: 64 KiB reads, which do not end where frames do."""
+    reads = common.upload_reads(units)
+    head = common.RequestEncoder().frame(0, end_stream=False)
+
+    def setup() -> list[Any]:
+        app = Counting()
+        session = server_with(app, 0)
+        session.mem_recv(head)
+        return [session, app]
+
+    def run(state: list[Any]) -> None:
+        session = state[0]
+        for piece in reads:
+            session.mem_recv(piece)
+            if session.want_write:
+                flush(session)
+
+    def check(state: list[Any]) -> None:
+        expect("bytes received", state[1].bytes, units * common.FRAME)
+
+    return Case(setup, run, check)
+
+
+def requests(units: int) -> Case:
+    """W4h."""
+    wire = common.request_batches(common.BATCH)[0]
+
+    def setup() -> list[Any]:
+        apps = [Counting() for _ in range(units // common.BATCH)]
+        return [[server_with(app, 0) for app in apps], apps]
+
+    def run(state: list[Any]) -> None:
+        for session in state[0]:
+            session.mem_recv(wire)
+
+    def check(state: list[Any]) -> None:
+        expect("fields", sum(app.fields for app in state[1]), common.REQUEST_FIELDS * units)
+
+    return Case(setup, run, check)
+
+
+CASES: dict[str, Callable[[int], Case]] = {
+    "W1 vectored": bulk_vectored,
+    "W1 callbacks": bulk_callbacks,
+    "W1p vectored": lambda units: bulk_vectored(units, PaddedVectored, common.PADDED_FRAME),
+    "W1p callbacks": lambda units: bulk_callbacks(units, PaddedNoCopy, common.PADDED_FRAME),
+    "W1c send": bulk_copying,
+    "W1c mem_send": bulk_mem_send,
+    "W2": pair,
+    "W2s": server,
+    "W3 vectored": turns_vectored,
+    "W3 callbacks": turns_callbacks,
+    "W4d": upload,
+    "W4h": requests,
+    "W5e": h2q_hpack.encode,
+    "W5d": h2q_hpack.decode,
+}
