@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 DEFAULT_URGENCY = 3
 LOWEST_URGENCY = 7
@@ -59,3 +60,8 @@ def parse(value: bytes, urgency: int = DEFAULT_URGENCY, incremental: bool = Fals
                 return None
             position = comma.end()
     return urgency, incremental
+
+
+#: The same for the values that a client repeats with every request; give it none that is longer than MAX_REMEMBERED.
+parse_again = lru_cache(maxsize=256)(parse)
+MAX_REMEMBERED = 64

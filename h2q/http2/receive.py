@@ -15,7 +15,9 @@ from ..errors import (
     InvalidArgument,
     RemoteError,
 )
+from ..priority import MAX_REMEMBERED
 from ..priority import parse as parse_priority
+from ..priority import parse_again as parse_priority_again
 from .callbacks import overridden
 from .connection import Connection
 from .constants import (
@@ -1177,7 +1179,7 @@ class Receiver:
         """RFC 9218 section 5: the request's ``priority`` field."""
         conn = self._conn
         if conn.server and not stream.ignore_priority:
-            parsed = parse_priority(value)
+            parsed = parse_priority_again(value) if len(value) <= MAX_REMEMBERED else parse_priority(value)
             if parsed is not None:
                 conn.scheduler.reprioritize(stream, parsed[0], parsed[1])
 
