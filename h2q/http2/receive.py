@@ -241,6 +241,7 @@ class Receiver:
         try:
             size = len(data) if type(data) is bytes else memoryview(data).nbytes
             if conn.ignore_all or not conn.want_read():
+                conn.leave()
                 return size
             self._reader.feed(data)
         except BaseException:
