@@ -52,11 +52,11 @@ class Http2Config:
     #: Control frames waiting to be sent (a peer that asks and does not read, CVE-2019-9517).
     max_outbound_queue_size: int = 5000
 
-    #: Decoded header list, by RFC 9113 section 6.5.2's count; a larger message is refused (header bombs, CVE-2016-6581).
+    #: Decoded header list as RFC 9113 section 6.5.2 counts it; a larger one is refused (header bombs, CVE-2016-6581).
     max_header_list_size: int = 65536
     #: Fields in one header list (many tiny fields; split cookies).
     max_header_fields: int = 1024
-    #: A stream, or the connection, with data to send and no window for this long is reset; 0: never (Data Dribble, CVE-2019-9511).
+    #: Data and no window for this long: the stream, or connection, is ended; 0: never (Data Dribble, CVE-2019-9511).
     zero_window_timeout: int = 60 * SECOND
     #: ``on_data_chunk_recv`` gets ``bytes`` instead of views.
     copy_data: bool = False

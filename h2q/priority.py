@@ -27,14 +27,19 @@ _INTEGER = re.compile(r"-?[0-9]{1,15}")
 MAX_LENGTH = 1024
 
 
-def parse(value: bytes, urgency: int = DEFAULT_URGENCY, incremental: bool = False) -> tuple[int, bool] | None:
-    """(urgency 0..7, incremental) of a Priority Field Value, starting from the given defaults; None where it is not one.
+def parse(value: bytes) -> tuple[int, bool] | None:
+    """(urgency 0..7, incremental) of a Priority Field Value, (3, False) where it is empty; None where it is none.
 
     RFC 9218 section 4: unknown members are ignored; one known member of the wrong type or range makes the whole value
     void, as in ``nghttp2_extpri_parse_priority``.
     """
-    if len(value) > MAX_LENGTH:
-        return None
+    if len(value) > _REMEMBERED_LENGTH:
+        return _parse(value) if len(value) <= MAX_LENGTH else None
+    return _remembered(value)
+
+
+def _parse(value: bytes) -> tuple[int, bool] | None:
+    urgency, incremental = DEFAULT_URGENCY, False
     try:
         text = value.decode("ascii").strip(" ")
     except UnicodeDecodeError:
@@ -62,6 +67,6 @@ def parse(value: bytes, urgency: int = DEFAULT_URGENCY, incremental: bool = Fals
     return urgency, incremental
 
 
-#: The same for the values that a client repeats with every request; give it none that is longer than MAX_REMEMBERED.
-parse_again = lru_cache(maxsize=256)(parse)
-MAX_REMEMBERED = 64
+# Clients repeat the same few values with every request.
+_REMEMBERED_LENGTH = 64
+_remembered = lru_cache(maxsize=256)(_parse)

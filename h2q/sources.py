@@ -12,9 +12,9 @@ from .errors import InvalidArgument
 class Source:
     """Data by callback (``nghttp2_data_provider2``).
 
-    ``read(session, stream_id, length, source)`` is asked for at most ``length`` bytes whenever a DATA frame can be sent;
-    without one, the ``read`` of the session's callbacks is. The callbacks get ``user_data`` as their ``source``, or this
-    object where ``user_data`` is None.
+    ``read(session, stream_id, length, source)`` is asked for at most ``length`` bytes when a DATA frame can be sent;
+    without one, the ``read`` of the session's callbacks is. The callbacks get ``user_data`` as their ``source``, or
+    this object where ``user_data`` is None.
     """
 
     __slots__ = ("read", "user_data")
@@ -60,7 +60,7 @@ class File:
         return self._fd
 
     def read_block(self, length: int) -> bytes:
-        """The next bytes, at most ``length`` and at most a block; b"" at the end. EOFError where the file has shrunk."""
+        """The next bytes, at most ``length`` and a block; b"" at the end. EOFError where the file has shrunk."""
         want = min(length, self.BLOCK, self.stop - self.position)
         if want <= 0:
             return b""

@@ -41,7 +41,7 @@ class Callbacks:
         raise NotImplementedError
 
     def select_padding(self, session: Any, frame: Any, max_length: int) -> int:
-        """The payload length with padding, from ``frame.length`` to ``max_length`` (``nghttp2_select_padding_callback2``)."""
+        """The padded payload length, ``frame.length`` to ``max_length`` (``nghttp2_select_padding_callback2``)."""
         raise NotImplementedError
 
     def data_source_read_length(
@@ -72,7 +72,7 @@ class Callbacks:
         """The head of a frame has arrived (``nghttp2_on_begin_frame_callback``)."""
 
     def on_begin_headers(self, session: Any, frame: Any) -> int | None:
-        """A header block begins; TEMPORAL_CALLBACK_FAILURE resets its stream (``nghttp2_on_begin_headers_callback``)."""
+        """A block begins; TEMPORAL_CALLBACK_FAILURE resets the stream (``nghttp2_on_begin_headers_callback``)."""
 
     def on_header(self, session: Any, frame: Any, name: bytes, value: bytes, flags: int) -> int | None:
         """One field of a header block; PAUSE, TEMPORAL_CALLBACK_FAILURE (``nghttp2_on_header_callback``)."""
@@ -94,7 +94,7 @@ class Callbacks:
         """
 
     def on_data_chunk_recv(self, session: Any, flags: int, stream_id: int, data: memoryview | bytes) -> int | None:
-        """A piece of a DATA frame's payload; PAUSE returns from ``mem_recv`` (``nghttp2_on_data_chunk_recv_callback``)."""
+        """A piece of DATA; PAUSE returns from ``mem_recv`` (``nghttp2_on_data_chunk_recv_callback``)."""
 
     def on_frame_recv(self, session: Any, frame: Any) -> int | None:
         """A whole frame has arrived (``nghttp2_on_frame_recv_callback``)."""
@@ -103,10 +103,10 @@ class Callbacks:
         """A frame that breaks the protocol, with the library's error (``nghttp2_on_invalid_frame_recv_callback``)."""
 
     def on_extension_chunk_recv(self, session: Any, frame: Any, data: memoryview | bytes) -> int | None:
-        """A piece of an extension frame's payload; CANCEL drops the frame (``nghttp2_on_extension_chunk_recv_callback``)."""
+        """A piece of an extension frame; CANCEL drops the frame (``nghttp2_on_extension_chunk_recv_callback``)."""
 
     def unpack_extension(self, session: Any, frame: Any) -> Any:
-        """An extension frame is complete: its payload as an object, or CANCEL (``nghttp2_unpack_extension_callback``)."""
+        """An extension frame is complete: its payload, or CANCEL (``nghttp2_unpack_extension_callback``)."""
         raise NotImplementedError
 
     def pack_extension(self, session: Any, frame: Any, max_length: int) -> bytes | int:

@@ -183,7 +183,7 @@ class Connection:
         self.remote = Settings()
         self.remote.max_concurrent_streams = config.peer_max_concurrent_streams
         self.remote_settings_received = False
-        #: SETTINGS that the peer has not acknowledged, oldest first: items, each with its time of sending in ``length``.
+        #: SETTINGS that the peer has not acknowledged, oldest first; ``length`` holds the time of sending.
         self.inflight: list[Item] = []
         self.pending_max_concurrent = self.local.max_concurrent_streams
         self.pending_push = 1
@@ -721,7 +721,7 @@ class Connection:
             self.local.put(setting, value)
 
     def change_remote_window(self, window: int) -> bool:
-        """The peer's INITIAL_WINDOW_SIZE changes every stream's window (RFC 9113 section 6.9.2); False: one overflows."""
+        """A new INITIAL_WINDOW_SIZE moves every stream's window (RFC 9113 section 6.9.2); False: one overflows."""
         change = window - self.remote.initial_window_size
         for stream in self.streams.values():
             if stream.remote_window + change > MAX_WINDOW:

@@ -25,9 +25,14 @@ _NAMES = {
 
 
 class Frame:
-    """The head every frame has: payload ``length`` in bytes, ``type``, ``flags`` and ``stream_id`` (``nghttp2_frame_hd``)."""
+    """The head of every frame: ``length`` in bytes, ``type``, ``flags``, ``stream_id`` (``nghttp2_frame_hd``)."""
 
     __slots__ = ("flags", "length", "stream_id", "type")
+
+    length: int
+    type: int
+    flags: int
+    stream_id: int
 
     def __setattr__(self, name: str, value: Any) -> None:
         if hasattr(self, name):
@@ -43,13 +48,16 @@ class Frame:
 
 
 class DataFrame(Frame):
-    """DATA. ``length`` counts payload and padding; ``padlen`` counts the Pad Length byte and the zeros, 0 when not padded."""
+    """DATA. ``length`` counts the padding too; ``padlen`` counts the Pad Length byte and the zeros, 0: not padded."""
 
     __slots__ = ("padlen",)
 
 
 class HeadersFrame(Frame):
-    """HEADERS with its CONTINUATIONs. ``length`` is the whole block's; ``headers`` a tuple of (name, value); ``category`` a HeadersCategory."""
+    """HEADERS with its CONTINUATIONs.
+
+    ``length`` is the whole block's, ``headers`` a tuple of (name, value), ``category`` a HeadersCategory.
+    """
 
     __slots__ = ("category", "headers", "padlen")
 
@@ -141,7 +149,9 @@ def make_data(length: int, flags: int, stream_id: int, padlen: int) -> DataFrame
     return frame
 
 
-def make_headers(length: int, flags: int, stream_id: int, padlen: int, category: int, headers: tuple[Any, ...]) -> HeadersFrame:
+def make_headers(
+    length: int, flags: int, stream_id: int, padlen: int, category: int, headers: tuple[Any, ...]
+) -> HeadersFrame:
     """A whole header block."""
     frame = HeadersFrame.__new__(HeadersFrame)
     frame.length = length

@@ -52,6 +52,8 @@ cdef class Sender:
     cdef bytes _next_piece(self)
     @cython.locals(left=int64_t, piece=bytes, ready=bint)
     cdef _gather(self, list out, int64_t max_bytes)
+    @cython.locals(length=int64_t)
+    cdef _gather_data(self, list out, Stream stream)
     @cython.locals(conn=Connection, stream=Stream)
     cdef bint _send_no_copy(self) except -1
     cdef _reset(self)
@@ -72,7 +74,7 @@ cdef class Sender:
     cdef _cancel(self, Item item)
     @cython.locals(conn=Connection, body=Body, stream=Stream)
     cdef _drop_coming(self, Item item)
-    @cython.locals(conn=Connection, prefix=int64_t, error=int64_t, stream=Stream, block=bytes, length=int64_t)
+    @cython.locals(conn=Connection, prefix=int64_t, error=int64_t, stream=Stream, opened=Stream, block=bytes, length=int64_t)
     cdef int64_t _pack_block(self, Item item) except? -12345
     cdef int64_t _choose_padding(self, Item item, int64_t length, int64_t limit) except -1
     @cython.locals(conn=Connection)

@@ -182,7 +182,7 @@ class Sender:
         return 0
 
     def mem_send(self, session: Any) -> bytes:
-        """``nghttp2_session_mem_send2``: the bytes of the next frame, which count as sent; b"" where there is none now."""
+        """``nghttp2_session_mem_send2``: the next frame's bytes, which count as sent; b"" where there is none now."""
         conn = self._conn
         conn.enter(session)
         try:
@@ -289,13 +289,18 @@ class Sender:
                 if not ready:
                     return
                 if self._stream is not None and self._state == _PIECES:
-                    out.append(data_head(self._length - self._padlen, self._padlen, self._flags, self._stream.stream_id))
-                    if self._length > self._padlen:
-                        out.append(self._payload)
-                    if self._padlen > 1:
-                        out.append(padding(self._padlen))
+                    self._gather_data(out, self._stream)
                     left -= self._length + 9
                     self._frame_sent()
+
+    def _gather_data(self, out: list[Any], stream: Stream) -> None:
+        """The DATA frame in hand as buffers, its payload by reference."""
+        length = self._length - self._padlen
+        out.append(data_head(length, self._padlen, self._flags, stream.stream_id))
+        if length:
+            out.append(self._payload)
+        if self._padlen > 1:
+            out.append(padding(self._padlen))
 
     def _send_no_copy(self) -> bool:
         """Lets the application send the DATA frame in hand; True where the session's send is to return."""
@@ -357,7 +362,7 @@ class Sender:
                     conn.starved_since = conn.now()
                 return False
             stream = conn.scheduler.next()
-            if stream is None:
+            if not isinstance(stream, Stream):
                 return False
             outcome = self._prepare_data(stream, room)
             if outcome == PAUSE:
@@ -509,14 +514,14 @@ class Sender:
             prefix = 4
             error = self._may_promise(conn.find(item.stream_id))
         elif item.category == CAT_REQUEST:
-            stream = conn.open_stream(item.stream_id, INITIAL, item.user_data)
+            opened = conn.open_stream(item.stream_id, INITIAL, item.user_data)
             error = 0
             if item.cancelled:
                 error = ERR_STREAM_CLOSING
             elif conn.goaway_received or conn.is_closing():
                 error = ERR_START_STREAM_NOT_ALLOWED
             else:
-                note_method(stream, item.headers)
+                note_method(opened, item.headers)
         else:
             stream = conn.find(item.stream_id)
             if stream is not None:
@@ -634,13 +639,13 @@ class Sender:
                 conn.ack_count -= 1
                 if conn.is_closing():
                     return ERR_SESSION_CLOSING
-            piece = pack_settings(item.payload, item.flags & F_ACK)
+            piece = pack_settings(item.payload, item.flags & F_ACK != 0)
         elif kind == T_PING:
             if item.flags & F_ACK:
                 conn.ack_count -= 1
             if conn.term_on_send:
                 return ERR_SESSION_CLOSING
-            piece = pack_ping(item.payload, item.flags & F_ACK)
+            piece = pack_ping(item.payload, item.flags & F_ACK != 0)
         elif kind == T_RST_STREAM:
             if conn.is_closing():
                 return ERR_SESSION_CLOSING
@@ -810,7 +815,8 @@ class Sender:
         """Data by callback; returns data flags, or an outcome."""
         conn = self._conn
         conn.calling = "read"
-        result = body.read(conn.session, stream.stream_id, limit, body.source)
+        read: Any = body.read
+        result = read(conn.session, stream.stream_id, limit, body.source)
         conn.calling = None
         flags = 0
         if type(result) is tuple and len(result) == 2:
@@ -856,7 +862,7 @@ class Sender:
         if stream is not None:
             self._data_sent(stream)
             return
-        item = self._item
+        item: Any = self._item
         if self._on_frame_send is not None:
             if self._frame is None:
                 self._frame = item.snapshot()

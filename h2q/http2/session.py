@@ -49,7 +49,17 @@ class Session:
     The peer's protocol errors do not raise: GOAWAY is queued, and ``want_read`` turns False once it is sent.
     """
 
-    __slots__ = ("__weakref__", "_conn", "_default_read", "_receiver", "_recv", "_sender", "config", "role", "user_data")
+    __slots__ = (
+        "__weakref__",
+        "_conn",
+        "_default_read",
+        "_receiver",
+        "_recv",
+        "_sender",
+        "config",
+        "role",
+        "user_data",
+    )
 
     def __init__(
         self,
@@ -74,7 +84,9 @@ class Session:
         self.role = role
         self.config = config
         self.user_data = user_data
-        self._conn = Connection(role == SERVER, callbacks, config, clock, Scheduler() if scheduler is None else scheduler)
+        if scheduler is None:
+            scheduler = Scheduler()
+        self._conn = Connection(role == SERVER, callbacks, config, clock, scheduler)
         self._sender = Sender(self._conn, callbacks, config.max_send_header_block_length)
         self._receiver = Receiver(self._conn, callbacks, config)
         self._default_read = overridden(callbacks, "read")
@@ -169,7 +181,7 @@ class Session:
         return None if data is None else make_body(data, self._default_read, end_stream)
 
     def submit_request(self, headers: Headers, data: Any = None, *, stream_user_data: Any = None) -> int:
-        """Queues a request; returns its stream id (``nghttp2_submit_request2``). Without ``data`` HEADERS end the stream."""
+        """Queues a request; returns its stream id (``nghttp2_submit_request2``). No ``data``: no body."""
         return submit.request(self._conn, headers, self._body(data), data is None, stream_user_data)
 
     def submit_response(self, stream_id: int, headers: Headers, data: Any = None) -> None:
@@ -179,7 +191,7 @@ class Session:
     def submit_headers(
         self, stream_id: int, headers: Headers, *, end_stream: bool = False, stream_user_data: Any = None
     ) -> int:
-        """Queues HEADERS alone: 1xx, a response whose data come later, or with -1 a request (``nghttp2_submit_headers``).
+        """Queues HEADERS alone: 1xx, a response, or with -1 a request (``nghttp2_submit_headers``).
 
         Returns the new stream's id, 0 where the stream is there already.
         """
@@ -422,7 +434,7 @@ class Session:
         submit.upgrade(conn, head_request, stream_user_data)
 
     def get_expiry(self) -> int | None:
-        """When ``handle_expiry`` is to be called, in the clock's nanoseconds; None where nothing is waiting for time."""
+        """When ``handle_expiry`` is due, in the clock's nanoseconds; None where nothing waits for time."""
         expiry = self._conn.expiry()
         return None if expiry < 0 else expiry
 

@@ -8,7 +8,6 @@ from typing import Any
 
 from .._core import data_buffers, pack_settings
 from ..errors import InvalidArgument
-from .frames import DataFrame
 from .settings import is_valid
 
 _TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -19,12 +18,12 @@ _VALUE = re.compile(rb"[\t\x20-\x7e\x80-\xff]*")
 
 
 def check_header_name(name: bytes) -> bool:
-    """Whether ``name`` can be sent in HTTP/2: a lower-case token, or a pseudo-header field's (``nghttp2_check_header_name``)."""
+    """Whether it is a lower-case token, or a pseudo-header field's name (``nghttp2_check_header_name``)."""
     return _LOWER_TOKEN.fullmatch(name) is not None
 
 
 def check_header_value(value: bytes) -> bool:
-    """RFC 9113 section 8.2.1: no control characters, no white space at the ends (``nghttp2_check_header_value_rfc9113``)."""
+    """No control characters, no white space at the ends (``nghttp2_check_header_value_rfc9113``)."""
     return _VALUE.fullmatch(value) is not None and value.strip(b" \t") == value
 
 
@@ -44,7 +43,7 @@ def check_authority(value: bytes) -> bool:
 
 
 def select_alpn(offered: Sequence[bytes]) -> tuple[int, bytes] | None:
-    """(1, b"h2"), or (0, b"http/1.1"), whichever the client's list offers first in that order; None (``nghttp2_select_alpn``)."""
+    """(1, b"h2") where offered, else (0, b"http/1.1") where offered, else None (``nghttp2_select_alpn``)."""
     if b"h2" in offered:
         return 1, b"h2"
     if b"http/1.1" in offered:
@@ -62,7 +61,7 @@ def pack_settings_payload(settings: Mapping[int, int] | Iterable[tuple[int, int]
     return pack_settings(entries, False)[9:]
 
 
-def data_frame_buffers(frame: DataFrame, framehd: bytes, payload: Any) -> list[Any]:
+def data_frame_buffers(frame: Any, framehd: bytes, payload: Any) -> list[Any]:
     """What a ``send_data`` callback has to send, as buffers for one ``sendmsg``: head, Pad Length, payload, zeros.
 
     ``payload`` is a buffer or a list of buffers, ``length`` bytes in all; it is referenced, not copied. The zeros come
