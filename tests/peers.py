@@ -182,6 +182,8 @@ class Client:
         self.scheme = "https" if tls else "http"
         self.authority = f"127.0.0.1:{port}"
         self.sock: socket.socket = socket.create_connection(("127.0.0.1", port), TIMEOUT)
+        # Several small writes in a row would wait for the peer's delayed acknowledgement otherwise.
+        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if tls:
             context = ssl.create_default_context()
             context.check_hostname = False

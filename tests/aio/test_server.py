@@ -238,7 +238,6 @@ def test_a_connection_that_says_nothing_is_dropped(root: Path, monkeypatch: pyte
 @pytest.mark.parametrize("size", [1, 7])
 def test_input_in_small_pieces(site: Running, size: int) -> None:
     with Client(site.port) as client:
-        client.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         number = client.submit("GET", "/")
         data = b"".join(client.session.send_vectored(65536))
         for first in range(0, len(data), size):
