@@ -1,32 +1,26 @@
 cimport cython
 from libc.stdint cimport int64_t
 
-from .._core cimport (
-    data_head, pack_altsvc, pack_data, pack_frame, pack_frame_head, pack_goaway, pack_headers, pack_origin, pack_ping,
-    pack_priority_update, pack_push_promise, pack_rst_stream, pack_settings, pack_window_update, padding,
-)
+from .._core cimport data_head, pack_data, pack_frame_head, padding
 from .body cimport Body
 from .connection cimport Connection
 from .frames cimport Frame, make_data
 from .outbound cimport Item
+from .pack cimport Packer
 from .stream cimport Stream
 
-cdef int64_t CANCEL, CAT_HEADERS, CAT_PUSH_RESPONSE, CAT_REQUEST, CAT_RESPONSE, CLOSING
-cdef int64_t DATA_FLAG_EOF, DATA_FLAG_NO_COPY, DATA_FLAG_NO_END_STREAM, DEFERRED
-cdef int64_t ERR_FRAME_SIZE_ERROR, ERR_INVALID_STREAM_ID, ERR_INVALID_STREAM_STATE, ERR_PROTO, ERR_PUSH_DISABLED
-cdef int64_t ERR_SESSION_CLOSING, ERR_START_STREAM_NOT_ALLOWED, ERR_STREAM_CLOSED, ERR_STREAM_CLOSING
-cdef int64_t ERR_STREAM_SHUT_WR, F_ACK, F_END_STREAM, F_PADDED, INITIAL, INTERNAL_ERROR, MAX_PADLEN, MAX_PAYLOAD
-cdef int64_t OPENED, OPENING, PAUSE, REFUSED_STREAM, RESERVED, SHUT_RD, SHUT_WR
-cdef int64_t T_ALTSVC, T_DATA, T_GOAWAY, T_HEADERS, T_ORIGIN, T_PING, T_PRIORITY_UPDATE, T_PUSH_PROMISE
-cdef int64_t T_RST_STREAM, T_SETTINGS, T_WINDOW_UPDATE, TEMPORAL_CALLBACK_FAILURE, WOULDBLOCK
-cdef int64_t _NOTHING, _PIECES, _NO_COPY, _HANDED_OUT, _MAGIC, _COUNT_MASK, _FLAGS
+cdef int64_t CANCEL, CAT_PUSH_RESPONSE, CAT_REQUEST, CAT_RESPONSE, CLOSING, DATA_FLAG_EOF, DATA_FLAG_NO_COPY
+cdef int64_t DATA_FLAG_NO_END_STREAM, DEFERRED, ERR_STREAM_CLOSED, F_ACK, F_END_STREAM, F_PADDED, INTERNAL_ERROR
+cdef int64_t MAX_PADLEN, MAX_PAYLOAD, OPENED, OPENING, PAUSE, REFUSED_STREAM, RESERVED, SHUT_WR, T_DATA, T_GOAWAY
+cdef int64_t T_HEADERS, T_PING, T_PUSH_PROMISE, T_RST_STREAM, T_SETTINGS, T_WINDOW_UPDATE, TEMPORAL_CALLBACK_FAILURE
+cdef int64_t WOULDBLOCK, _NOTHING, _PIECES, _NO_COPY, _HANDED_OUT, _MAGIC, _COUNT_MASK, _FLAGS
 
 @cython.final
 cdef class Sender:
     cdef Connection _conn
-    cdef int64_t _max_block
-    cdef object _send, _send_data, _select_padding, _read_length, _before_frame_send
-    cdef object _on_frame_send, _on_frame_not_send, _pack_extension
+    cdef Packer _packer
+    cdef object _send, _send_data, _read_length, _before_frame_send
+    cdef object _on_frame_send, _on_frame_not_send
     cdef int64_t _state
     cdef list _pieces
     cdef Py_ssize_t _index, _offset
@@ -36,7 +30,7 @@ cdef class Sender:
     cdef object _payload, _source
     cdef bytes _framehd
     cdef int64_t _length, _padlen, _flags
-    cdef bint _eof, _park, _compressed
+    cdef bint _eof, _park
 
     cpdef bint packs_extensions(self)
     @cython.locals(conn=Connection)
@@ -60,11 +54,10 @@ cdef class Sender:
 
     @cython.locals(conn=Connection, item=Item, stream=Stream, outcome=int64_t)
     cdef bint _prepare(self, int64_t room, bint vectored) except -1
-    @cython.locals(conn=Connection, is_block=bint, error=int64_t, result=int64_t, block=bytes)
+    @cython.locals(conn=Connection, packer=Packer, is_block=bint, error=int64_t, result=int64_t)
     cdef bint _prepare_item(self, Item item) except -1
     @cython.locals(conn=Connection)
     cdef _abandon(self, Item item, str calling)
-    cdef _undo_compression(self)
     @cython.locals(conn=Connection, stream=Stream)
     cdef _close_opened(self, Item item)
     @cython.locals(conn=Connection)
@@ -74,23 +67,8 @@ cdef class Sender:
     cdef _cancel(self, Item item)
     @cython.locals(conn=Connection, body=Body, stream=Stream)
     cdef _drop_coming(self, Item item)
-    @cython.locals(conn=Connection, prefix=int64_t, error=int64_t, stream=Stream, opened=Stream, block=bytes, length=int64_t)
-    cdef int64_t _pack_block(self, Item item) except? -12345
-    cdef int64_t _choose_padding(self, Item item, int64_t length, int64_t limit) except -1
-    @cython.locals(conn=Connection)
-    cdef int64_t _ask_padding(self, int64_t length, int64_t limit) except -1
-    cdef int64_t _may_send_on(self, Stream stream) except? -12345
-    @cython.locals(conn=Connection, error=int64_t)
-    cdef int64_t _may_promise(self, Stream stream) except? -12345
-    @cython.locals(conn=Connection, error=int64_t, mine=bint)
-    cdef int64_t _categorize(self, Item item, Stream stream) except? -12345
-    @cython.locals(conn=Connection, kind=int64_t, stream=Stream, piece=bytes)
-    cdef int64_t _pack(self, Item item) except? -12345
-    @cython.locals(conn=Connection)
-    cdef int64_t _pack_custom(self, Item item) except? -12345
-
     cdef bint _may_send_data(self, Stream stream) except -1
-    @cython.locals(conn=Connection, body=Body, limit=int64_t, wanted=int64_t, flags=int64_t, unended=bint, length=int64_t, most=int64_t)
+    @cython.locals(conn=Connection, body=Body, limit=int64_t, wanted=int64_t, flags=int64_t, unended=bint, length=int64_t, most=int64_t, frame=Frame)
     cdef int64_t _prepare_data(self, Stream stream, int64_t room) except? -12345
     @cython.locals(conn=Connection)
     cdef int64_t _source_stopped(self, Stream stream, int64_t outcome) except? -12345
@@ -104,6 +82,3 @@ cdef class Sender:
     cdef _headers_sent(self, Item item)
     @cython.locals(conn=Connection)
     cdef _data_sent(self, Stream stream)
-
-
-cdef note_method(Stream stream, list headers)

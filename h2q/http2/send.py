@@ -6,19 +6,8 @@ from typing import Any
 
 from .._core import (
     data_head,
-    pack_altsvc,
     pack_data,
-    pack_frame,
     pack_frame_head,
-    pack_goaway,
-    pack_headers,
-    pack_origin,
-    pack_ping,
-    pack_priority_update,
-    pack_push_promise,
-    pack_rst_stream,
-    pack_settings,
-    pack_window_update,
     padding,
 )
 from ..errors import CallbackFailure, InvalidState
@@ -27,7 +16,6 @@ from .callbacks import overridden
 from .connection import Connection
 from .constants import (
     CANCEL,
-    CAT_HEADERS,
     CAT_PUSH_RESPONSE,
     CAT_REQUEST,
     CAT_RESPONSE,
@@ -37,19 +25,10 @@ from .constants import (
     DATA_FLAG_NO_COPY,
     DATA_FLAG_NO_END_STREAM,
     DEFERRED,
-    ERR_FRAME_SIZE_ERROR,
-    ERR_INVALID_STREAM_STATE,
-    ERR_PROTO,
-    ERR_PUSH_DISABLED,
-    ERR_SESSION_CLOSING,
-    ERR_START_STREAM_NOT_ALLOWED,
     ERR_STREAM_CLOSED,
-    ERR_STREAM_CLOSING,
-    ERR_STREAM_SHUT_WR,
     F_ACK,
     F_END_STREAM,
     F_PADDED,
-    INITIAL,
     INTERNAL_ERROR,
     MAX_PADLEN,
     MAX_PAYLOAD,
@@ -58,13 +37,10 @@ from .constants import (
     PAUSE,
     REFUSED_STREAM,
     RESERVED,
-    SHUT_RD,
     SHUT_WR,
-    T_ALTSVC,
     T_DATA,
     T_GOAWAY,
     T_HEADERS,
-    T_ORIGIN,
     T_PING,
     T_PUSH_PROMISE,
     T_RST_STREAM,
@@ -75,6 +51,7 @@ from .constants import (
 )
 from .frames import make_data
 from .outbound import Item
+from .pack import Packer
 from .stream import Stream
 
 # What the sender has in hand.
@@ -94,7 +71,6 @@ class Sender:
 
     __slots__ = (
         "_before_frame_send",
-        "_compressed",
         "_conn",
         "_eof",
         "_flags",
@@ -103,17 +79,15 @@ class Sender:
         "_index",
         "_item",
         "_length",
-        "_max_block",
         "_offset",
         "_on_frame_not_send",
         "_on_frame_send",
-        "_pack_extension",
+        "_packer",
         "_padlen",
         "_park",
         "_payload",
         "_pieces",
         "_read_length",
-        "_select_padding",
         "_send",
         "_send_data",
         "_source",
@@ -123,15 +97,13 @@ class Sender:
 
     def __init__(self, conn: Connection, callbacks: Any, max_block: int) -> None:
         self._conn = conn
-        self._max_block = max_block
+        self._packer = Packer(conn, callbacks, max_block)
         self._send = overridden(callbacks, "send")
         self._send_data = overridden(callbacks, "send_data")
-        self._select_padding = overridden(callbacks, "select_padding")
         self._read_length = overridden(callbacks, "data_source_read_length")
         self._before_frame_send = overridden(callbacks, "before_frame_send")
         self._on_frame_send = overridden(callbacks, "on_frame_send")
         self._on_frame_not_send = overridden(callbacks, "on_frame_not_send")
-        self._pack_extension = overridden(callbacks, "pack_extension")
 
         self._state = _NOTHING
         #: The wire pieces of the frame in hand (HEADERS may have CONTINUATIONs), and how far they are sent.
@@ -151,15 +123,13 @@ class Sender:
         self._flags = 0
         self._eof = False
         self._park = False
-        #: A header block has been compressed, and its changes to the table can still be undone.
-        self._compressed = False
         if not conn.server:
             self._state = _MAGIC
             self._pieces = [CLIENT_MAGIC]
 
     def packs_extensions(self) -> bool:
         """Whether a pack_extension callback is there."""
-        return self._pack_extension is not None
+        return self._packer.packs_extensions()
 
     # -- I/O calls
 
@@ -380,14 +350,16 @@ class Sender:
     def _prepare_item(self, item: Item) -> bool:
         conn = self._conn
         is_block = item.type == T_HEADERS or item.type == T_PUSH_PROMISE
-        self._frame = None
+        packer = self._packer
+        packer.frame = None
         try:
-            error = self._pack_block(item) if is_block else self._pack(item)
+            error = packer.pack_block(item) if is_block else packer.pack(item)
         except BaseException:
             # Out of range padding, or a callback that raised: what the request opened is closed.
             if is_block:
                 self._abandon(item, conn.calling)
             raise
+        self._frame = packer.frame
         if error < 0:
             self._not_sent(item, error)
             return False
@@ -400,23 +372,12 @@ class Sender:
             result = conn.outcome(self._before_frame_send(conn.session, self._frame))
             conn.calling = None
             if result == CANCEL:
-                if is_block:
-                    self._undo_compression()
+                packer.undo_compression()
                 self._cancel(item)
                 return False
             if result != 0:
                 raise CallbackFailure(f"callback before_frame_send returned {result}")
-        if is_block:
-            block = self._payload
-            conn.encoder.commit()
-            self._compressed = False
-            if item.type == T_HEADERS:
-                self._pieces = pack_headers(
-                    item.stream_id, item.flags & F_END_STREAM, block, item.padlen, MAX_PAYLOAD
-                )
-            else:
-                self._pieces = pack_push_promise(item.stream_id, item.value, block, item.padlen, MAX_PAYLOAD)
-            self._payload = None
+        self._pieces = packer.commit_block(item) if is_block else [packer.piece]
         self._index = 0
         self._offset = 0
         self._state = _PIECES
@@ -425,15 +386,10 @@ class Sender:
     def _abandon(self, item: Item, calling: str | None) -> None:
         """A header block failed fatally: its HPACK changes are undone and the stream that it opened is closed."""
         conn = self._conn
-        self._undo_compression()
+        self._packer.undo_compression()
         conn.calling = None
         self._close_opened(item)
         conn.calling = calling
-
-    def _undo_compression(self) -> None:
-        if self._compressed:
-            self._compressed = False
-            self._conn.encoder.rollback()
 
     def _close_opened(self, item: Item) -> None:
         """Closes what a request or a promise that is not sent had opened."""
@@ -506,202 +462,6 @@ class Sender:
             body.trailer = None
         body.release()
 
-    def _pack_block(self, item: Item) -> int:
-        """HEADERS and PUSH_PROMISE: preconditions, tentative compression, padding. A negative outcome, or 0."""
-        conn = self._conn
-        prefix = 0
-        if item.type == T_PUSH_PROMISE:
-            prefix = 4
-            error = self._may_promise(conn.find(item.stream_id))
-        elif item.category == CAT_REQUEST:
-            opened = conn.open_stream(item.stream_id, INITIAL, item.user_data)
-            error = 0
-            if item.cancelled:
-                error = ERR_STREAM_CLOSING
-            elif conn.goaway_received or conn.is_closing():
-                error = ERR_START_STREAM_NOT_ALLOWED
-            else:
-                note_method(opened, item.headers)
-        else:
-            stream = conn.find(item.stream_id)
-            if stream is not None:
-                stream.headers_queued = False
-            error = self._categorize(item, stream)
-        if error < 0:
-            return error
-        block = conn.encoder.encode_tentative(item.headers)
-        self._compressed = True
-        length = len(block) + prefix
-        if length > self._max_block:
-            self._undo_compression()
-            return ERR_FRAME_SIZE_ERROR
-        item.length = length
-        if self._select_padding is not None:
-            item.padlen = self._choose_padding(item, length, min(MAX_PAYLOAD, length + MAX_PADLEN))
-            if item.padlen:
-                item.length = length + item.padlen
-                item.flags |= F_PADDED
-                self._frame = None
-        self._payload = block
-        if item.type == T_PUSH_PROMISE:
-            conn.last_sent_stream_id = item.value
-        elif item.category == CAT_REQUEST:
-            conn.last_sent_stream_id = item.stream_id
-        return 0
-
-    def _choose_padding(self, item: Item, length: int, limit: int) -> int:
-        """Step 4 for a header block: how many bytes of padding, the Pad Length byte included."""
-        if length >= limit:
-            return 0
-        self._frame = item.snapshot()
-        return self._ask_padding(length, limit)
-
-    def _ask_padding(self, length: int, limit: int) -> int:
-        conn = self._conn
-        conn.calling = "select_padding"
-        total = self._select_padding(conn.session, self._frame, limit)
-        conn.calling = None
-        if not isinstance(total, int) or total < length or total > limit:
-            raise CallbackFailure(f"callback select_padding returned {total!r}, not {length} to {limit}")
-        return total - length
-
-    def _may_send_on(self, stream: Stream | None) -> int:
-        """What holds for every frame that carries a message."""
-        if stream is None:
-            return ERR_STREAM_CLOSED
-        if self._conn.is_closing():
-            return ERR_SESSION_CLOSING
-        if stream.shut & SHUT_WR:
-            return ERR_STREAM_SHUT_WR
-        return 0
-
-    def _may_promise(self, stream: Stream | None) -> int:
-        conn = self._conn
-        if not conn.server:
-            return ERR_PROTO
-        error = self._may_send_on(stream)
-        if error < 0 or stream is None:
-            return error
-        if conn.remote.enable_push == 0:
-            return ERR_PUSH_DISABLED
-        if stream.state == CLOSING:
-            return ERR_STREAM_CLOSING
-        if conn.goaway_received:
-            return ERR_START_STREAM_NOT_ALLOWED
-        return 0
-
-    def _categorize(self, item: Item, stream: Stream | None) -> int:
-        """What HEADERS on an existing stream are, and whether they may go (RFC 9113 section 8.1)."""
-        conn = self._conn
-        error = self._may_send_on(stream)
-        if stream is not None and stream.state == RESERVED:
-            if error == 0 and not conn.server:
-                error = ERR_PROTO
-            if error == 0 and conn.goaway_received:
-                error = ERR_START_STREAM_NOT_ALLOWED
-            if error == 0:
-                item.category = CAT_PUSH_RESPONSE
-                if item.user_data is not None:
-                    stream.user_data = item.user_data
-            return error
-        if error == 0 and stream is not None:
-            mine = conn.is_mine(stream.stream_id)
-            if conn.server and not mine and stream.state == OPENING:
-                item.category = CAT_RESPONSE
-                return 0
-            item.category = CAT_HEADERS
-            if stream.state == OPENED:
-                return 0
-            if stream.state == CLOSING:
-                return ERR_STREAM_CLOSING
-            return 0 if mine else ERR_INVALID_STREAM_STATE
-        item.category = CAT_HEADERS
-        return error
-
-    def _pack(self, item: Item) -> int:
-        """Every other frame: preconditions and serialization. A negative outcome, or 0."""
-        conn = self._conn
-        kind = item.type
-        if kind == T_WINDOW_UPDATE:
-            if conn.is_closing():
-                return ERR_SESSION_CLOSING
-            if item.stream_id:
-                stream = conn.find(item.stream_id)
-                if stream is None:
-                    return ERR_STREAM_CLOSED
-                if stream.state == CLOSING:
-                    return ERR_STREAM_CLOSING
-                if stream.state == RESERVED and conn.is_mine(item.stream_id):
-                    return ERR_INVALID_STREAM_STATE
-            piece = pack_window_update(item.stream_id, item.value)
-        elif kind == T_SETTINGS:
-            if item.flags & F_ACK:
-                conn.ack_count -= 1
-                if conn.is_closing():
-                    return ERR_SESSION_CLOSING
-            piece = pack_settings(item.payload, item.flags & F_ACK != 0)
-        elif kind == T_PING:
-            if item.flags & F_ACK:
-                conn.ack_count -= 1
-            if conn.term_on_send:
-                return ERR_SESSION_CLOSING
-            piece = pack_ping(item.payload, item.flags & F_ACK != 0)
-        elif kind == T_RST_STREAM:
-            if conn.is_closing():
-                return ERR_SESSION_CLOSING
-            if item.silent_without_stream and conn.find(item.stream_id) is None:
-                return ERR_STREAM_CLOSED
-            piece = pack_rst_stream(item.stream_id, item.code)
-        elif kind == T_GOAWAY:
-            # RFC 9113 section 6.8: of two in the queue the later must not name a higher stream either.
-            item.value = min(item.value, conn.local_last_stream_id)
-            piece = pack_goaway(item.value, item.code, item.payload)
-            conn.local_last_stream_id = item.value
-        elif not item.builtin:
-            if conn.is_closing():
-                return ERR_SESSION_CLOSING
-            return self._pack_custom(item)
-        elif kind == T_ALTSVC:
-            if conn.is_closing():
-                return ERR_SESSION_CLOSING
-            if item.stream_id:
-                stream = conn.find(item.stream_id)
-                if stream is None:
-                    return ERR_STREAM_CLOSED
-                if stream.state == CLOSING:
-                    return ERR_STREAM_CLOSING
-            piece = pack_altsvc(item.stream_id, item.payload[0], item.payload[1])
-        elif kind == T_ORIGIN:
-            if conn.is_closing():
-                return ERR_SESSION_CLOSING
-            piece = pack_origin(item.payload)
-        else:
-            if conn.is_closing():
-                return ERR_SESSION_CLOSING
-            stream = conn.find(item.value)
-            if stream is not None:
-                if stream.state == CLOSING:
-                    return ERR_STREAM_CLOSING
-                if stream.shut & SHUT_RD:
-                    return ERR_INVALID_STREAM_STATE
-            piece = pack_priority_update(item.value, item.payload)
-        self._pieces = [piece]
-        return 0
-
-    def _pack_custom(self, item: Item) -> int:
-        """An extension frame: the application serializes its payload."""
-        conn = self._conn
-        conn.calling = "pack_extension"
-        payload = self._pack_extension(conn.session, item.snapshot(), MAX_PAYLOAD)
-        conn.calling = None
-        if isinstance(payload, int) and payload == CANCEL:
-            return CANCEL
-        if not isinstance(payload, bytes | bytearray | memoryview) or len(payload) > MAX_PAYLOAD:
-            raise CallbackFailure(f"callback pack_extension returned {payload!r}")
-        item.length = len(payload)
-        self._pieces = [pack_frame(item.type, item.flags, item.stream_id, payload)]
-        return 0
-
     # -- DATA
 
     def _may_send_data(self, stream: Stream) -> bool:
@@ -755,12 +515,11 @@ class Sender:
         self._park = False
         self._frame = None
         length = self._length
-        if self._select_padding is not None:
+        if self._packer.pads:
             most = min(limit, length + MAX_PADLEN)
             if length < most:
-                self._frame = make_data(length, self._flags, stream.stream_id, 0)
-                self._padlen = self._ask_padding(length, most)
-                self._frame = None
+                frame = make_data(length, self._flags, stream.stream_id, 0)
+                self._padlen = self._packer.ask_padding(frame, length, most)
         if length == 0 and not self._padlen:
             if self._eof and unended:
                 # Nothing to say: no frame at all.
@@ -800,7 +559,7 @@ class Sender:
 
     def _take(self, body: Body, limit: int) -> int:
         """Data of the engine's own kinds; returns data flags, or an outcome."""
-        if self._select_padding is not None and limit > 2 * MAX_PADLEN:
+        if self._packer.pads and limit > 2 * MAX_PADLEN:
             limit -= MAX_PADLEN
         if body.file is not None:
             try:
@@ -943,12 +702,3 @@ class Sender:
             elif self._park and stream.body is not None:
                 self._source_stopped(stream, DEFERRED)
         self._reset()
-
-
-def note_method(stream: Stream, headers: list[Any]) -> None:
-    """What a request's method means for its response (RFC 9113 sections 8.1.1 and 8.5)."""
-    for field in headers:
-        if field[0] == b":method":
-            stream.head = field[1] == b"HEAD"
-            stream.connect = field[1] == b"CONNECT"
-            return
