@@ -371,12 +371,12 @@ def test_chunks_stay_valid():
     while frames.next_head():
         kept.append(frames.take_chunk())
     part = kept[1][1:]
+    assert kept[0].obj is kept[1].obj, "one private copy for the whole input"
     wire[:] = bytes(len(wire))
     del frames
     kept[0].release()
     assert bytes(kept[1]) == b"def"
     assert bytes(part) == b"ef"
-    assert kept[1].obj is part.obj, "one private copy for the whole input"
 
 
 def test_chunks_of_bytes_are_not_copied():
