@@ -28,6 +28,10 @@ class Frame:
     """The head of every frame: ``length`` in bytes, ``type``, ``flags``, ``stream_id`` (``nghttp2_frame_hd``)."""
 
     __slots__ = ("flags", "length", "stream_id", "type")
+    flags: int
+    length: int
+    stream_id: int
+    type: int
 
     length: int
     type: int
@@ -51,6 +55,7 @@ class DataFrame(Frame):
     """DATA. ``length`` counts the padding too; ``padlen`` counts the Pad Length byte and the zeros, 0: not padded."""
 
     __slots__ = ("padlen",)
+    padlen: int
 
 
 class HeadersFrame(Frame):
@@ -60,72 +65,94 @@ class HeadersFrame(Frame):
     """
 
     __slots__ = ("category", "headers", "padlen")
+    category: int
+    headers: tuple[tuple[bytes, bytes], ...]
+    padlen: int
 
 
 class PriorityFrame(Frame):
     """PRIORITY (RFC 7540, deprecated): read, reported, and otherwise ignored."""
 
     __slots__ = ("dependency", "exclusive", "weight")
+    dependency: int
+    exclusive: bool
+    weight: int
 
 
 class RstStreamFrame(Frame):
     """RST_STREAM with its ``error_code``."""
 
     __slots__ = ("error_code",)
+    error_code: int
 
 
 class SettingsFrame(Frame):
     """SETTINGS: ``settings`` is a tuple of (id, value) in wire order."""
 
     __slots__ = ("settings",)
+    settings: tuple[tuple[int, int], ...]
 
 
 class PushPromiseFrame(Frame):
     """PUSH_PROMISE: ``promised_stream_id`` and the promised request's ``headers``."""
 
     __slots__ = ("headers", "padlen", "promised_stream_id")
+    headers: tuple[tuple[bytes, bytes], ...]
+    padlen: int
+    promised_stream_id: int
 
 
 class PingFrame(Frame):
     """PING with its 8 bytes of ``opaque_data``."""
 
     __slots__ = ("opaque_data",)
+    opaque_data: bytes
 
 
 class GoawayFrame(Frame):
     """GOAWAY: ``last_stream_id``, ``error_code`` and the debug bytes ``opaque_data``."""
 
     __slots__ = ("error_code", "last_stream_id", "opaque_data")
+    error_code: int
+    last_stream_id: int
+    opaque_data: bytes
 
 
 class WindowUpdateFrame(Frame):
     """WINDOW_UPDATE: ``window_size_increment`` in bytes."""
 
     __slots__ = ("window_size_increment",)
+    window_size_increment: int
 
 
 class ExtensionFrame(Frame):
     """A frame of another type: ``payload`` is what was submitted, or what ``unpack_extension`` made of it."""
 
     __slots__ = ("payload",)
+    payload: Any
 
 
 class AltsvcFrame(Frame):
     """ALTSVC (RFC 7838 section 4): ``origin`` and ``field_value``."""
 
     __slots__ = ("field_value", "origin")
+    field_value: bytes
+    origin: bytes
 
 
 class OriginFrame(Frame):
     """ORIGIN (RFC 8336): ``origins``, a tuple of ASCII origins."""
 
     __slots__ = ("origins",)
+    origins: tuple[bytes, ...]
 
 
 class PriorityUpdateFrame(Frame):
     """PRIORITY_UPDATE (RFC 9218 section 7.1): ``prioritized_stream_id`` and ``field_value``."""
 
     __slots__ = ("field_value", "prioritized_stream_id")
+    field_value: bytes
+    prioritized_stream_id: int
 
 
 def make_head(length: int, type: int, flags: int, stream_id: int) -> Frame:
