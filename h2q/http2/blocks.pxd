@@ -56,7 +56,10 @@ cdef class HeaderBlocks:
     cdef _after_fragment(self)
     @cython.locals(conn=Connection)
     cdef _refuse_list(self, int64_t subject)
-    @cython.locals(conn=Connection, section=FieldSection, subject=int64_t, fault=int64_t, drop_length=bint, stream=Stream, headers=list, ignorable=list, index=Py_ssize_t, field=tuple, outcome=int64_t)
+    @cython.locals(
+        conn=Connection, section=FieldSection, subject=int64_t, fault=int64_t, drop_length=bint,
+        stream=Stream, headers=list, ignorable=list, index=Py_ssize_t, field=tuple, outcome=int64_t
+    )
     cdef report_fields(self)
     cdef _drop_section(self)
     @cython.locals(conn=Connection)

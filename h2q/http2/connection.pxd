@@ -120,7 +120,10 @@ cdef class Connection:
     cdef forget_settings(self, Item item)
     @cython.locals(setting=int64_t, value=int64_t)
     cdef expect_settings(self, tuple settings)
-    @cython.locals(setting=int64_t, value=int64_t, smallest=int64_t, last=int64_t, window=int64_t, change=int64_t, stream=Stream)
+    @cython.locals(
+        setting=int64_t, value=int64_t, smallest=int64_t, last=int64_t, window=int64_t, change=int64_t,
+        stream=Stream
+    )
     cdef apply_local_settings(self, tuple settings)
     @cython.locals(change=int64_t, stream=Stream)
     cdef bint change_remote_window(self, int64_t window) except -1

@@ -30,7 +30,9 @@ cdef class ControlFrames:
     cdef _window_update(self, int64_t increment)
     @cython.locals(conn=Connection, stream_id=int64_t, frame=Frame, stream=Stream)
     cdef _rst_stream(self, int64_t error_code)
-    @cython.locals(conn=Connection, settings=tuple, frame=Frame, item=Item, setting=int64_t, value=int64_t, error=int64_t)
+    @cython.locals(
+        conn=Connection, settings=tuple, frame=Frame, item=Item, setting=int64_t, value=int64_t, error=int64_t
+    )
     cdef _settings(self, bytes payload)
     @cython.locals(conn=Connection, known=int64_t)
     cdef int64_t _apply_setting(self, int64_t setting, int64_t value) except? -12345

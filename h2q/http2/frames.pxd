@@ -1,8 +1,6 @@
 cimport cython
 from libc.stdint cimport int64_t
 
-
-
 cdef class Frame:
     cdef readonly int64_t length, type, flags, stream_id
 
@@ -69,7 +67,9 @@ cpdef Frame make_head(int64_t length, int64_t type, int64_t flags, int64_t strea
 @cython.locals(frame=DataFrame)
 cpdef DataFrame make_data(int64_t length, int64_t flags, int64_t stream_id, int64_t padlen)
 @cython.locals(frame=HeadersFrame)
-cpdef HeadersFrame make_headers(int64_t length, int64_t flags, int64_t stream_id, int64_t padlen, int64_t category, tuple headers)
+cpdef HeadersFrame make_headers(
+    int64_t length, int64_t flags, int64_t stream_id, int64_t padlen, int64_t category, tuple headers
+)
 @cython.locals(frame=PriorityFrame)
 cpdef PriorityFrame make_priority(int64_t stream_id, int64_t dependency, int64_t weight, bint exclusive)
 @cython.locals(frame=RstStreamFrame)
@@ -77,7 +77,10 @@ cpdef RstStreamFrame make_rst_stream(int64_t stream_id, int64_t error_code)
 @cython.locals(frame=SettingsFrame)
 cpdef SettingsFrame make_settings(int64_t flags, tuple settings, int64_t stream_id=*)
 @cython.locals(frame=PushPromiseFrame)
-cpdef PushPromiseFrame make_push_promise(int64_t length, int64_t flags, int64_t stream_id, int64_t padlen, int64_t promised_stream_id, tuple headers)
+cpdef PushPromiseFrame make_push_promise(
+    int64_t length, int64_t flags, int64_t stream_id, int64_t padlen, int64_t promised_stream_id, tuple
+    headers
+)
 @cython.locals(frame=PingFrame)
 cpdef PingFrame make_ping(int64_t flags, bytes opaque_data, int64_t stream_id=*)
 @cython.locals(frame=GoawayFrame)

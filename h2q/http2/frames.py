@@ -28,15 +28,11 @@ class Frame:
     """The head of every frame: ``length`` in bytes, ``type``, ``flags``, ``stream_id`` (``nghttp2_frame_hd``)."""
 
     __slots__ = ("flags", "length", "stream_id", "type")
-    flags: int
-    length: int
-    stream_id: int
-    type: int
 
-    length: int
-    type: int
     flags: int
+    length: int
     stream_id: int
+    type: int
 
     def __setattr__(self, name: str, value: Any) -> None:
         if hasattr(self, name):
@@ -55,6 +51,7 @@ class DataFrame(Frame):
     """DATA. ``length`` counts the padding too; ``padlen`` counts the Pad Length byte and the zeros, 0: not padded."""
 
     __slots__ = ("padlen",)
+
     padlen: int
 
 
@@ -65,6 +62,7 @@ class HeadersFrame(Frame):
     """
 
     __slots__ = ("category", "headers", "padlen")
+
     category: int
     headers: tuple[tuple[bytes, bytes], ...]
     padlen: int
@@ -74,6 +72,7 @@ class PriorityFrame(Frame):
     """PRIORITY (RFC 7540, deprecated): read, reported, and otherwise ignored."""
 
     __slots__ = ("dependency", "exclusive", "weight")
+
     dependency: int
     exclusive: bool
     weight: int
@@ -83,6 +82,7 @@ class RstStreamFrame(Frame):
     """RST_STREAM with its ``error_code``."""
 
     __slots__ = ("error_code",)
+
     error_code: int
 
 
@@ -90,6 +90,7 @@ class SettingsFrame(Frame):
     """SETTINGS: ``settings`` is a tuple of (id, value) in wire order."""
 
     __slots__ = ("settings",)
+
     settings: tuple[tuple[int, int], ...]
 
 
@@ -97,6 +98,7 @@ class PushPromiseFrame(Frame):
     """PUSH_PROMISE: ``promised_stream_id`` and the promised request's ``headers``."""
 
     __slots__ = ("headers", "padlen", "promised_stream_id")
+
     headers: tuple[tuple[bytes, bytes], ...]
     padlen: int
     promised_stream_id: int
@@ -106,6 +108,7 @@ class PingFrame(Frame):
     """PING with its 8 bytes of ``opaque_data``."""
 
     __slots__ = ("opaque_data",)
+
     opaque_data: bytes
 
 
@@ -113,6 +116,7 @@ class GoawayFrame(Frame):
     """GOAWAY: ``last_stream_id``, ``error_code`` and the debug bytes ``opaque_data``."""
 
     __slots__ = ("error_code", "last_stream_id", "opaque_data")
+
     error_code: int
     last_stream_id: int
     opaque_data: bytes
@@ -122,6 +126,7 @@ class WindowUpdateFrame(Frame):
     """WINDOW_UPDATE: ``window_size_increment`` in bytes."""
 
     __slots__ = ("window_size_increment",)
+
     window_size_increment: int
 
 
@@ -129,6 +134,7 @@ class ExtensionFrame(Frame):
     """A frame of another type: ``payload`` is what was submitted, or what ``unpack_extension`` made of it."""
 
     __slots__ = ("payload",)
+
     payload: Any
 
 
@@ -136,6 +142,7 @@ class AltsvcFrame(Frame):
     """ALTSVC (RFC 7838 section 4): ``origin`` and ``field_value``."""
 
     __slots__ = ("field_value", "origin")
+
     field_value: bytes
     origin: bytes
 
@@ -144,6 +151,7 @@ class OriginFrame(Frame):
     """ORIGIN (RFC 8336): ``origins``, a tuple of ASCII origins."""
 
     __slots__ = ("origins",)
+
     origins: tuple[bytes, ...]
 
 
@@ -151,6 +159,7 @@ class PriorityUpdateFrame(Frame):
     """PRIORITY_UPDATE (RFC 9218 section 7.1): ``prioritized_stream_id`` and ``field_value``."""
 
     __slots__ = ("field_value", "prioritized_stream_id")
+
     field_value: bytes
     prioritized_stream_id: int
 

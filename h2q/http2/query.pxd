@@ -31,6 +31,9 @@ cpdef int64_t table_size(Connection conn, bint remote) except? -1
 cpdef tuple priority(Connection conn, int64_t stream_id)
 @cython.locals(stream=Stream)
 cpdef str stream_state(Connection conn, int64_t stream_id)
-@cython.locals(outgoing=int64_t, incoming=int64_t, reserved=int64_t, idle=int64_t, ready=int64_t, number=int64_t, stream=Stream)
+@cython.locals(
+    outgoing=int64_t, incoming=int64_t, reserved=int64_t, idle=int64_t, ready=int64_t, number=int64_t,
+    stream=Stream
+)
 cpdef check(Connection conn)
 cdef require(bint fact, str what)
