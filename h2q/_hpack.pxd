@@ -3,6 +3,9 @@
 from cpython.object cimport PyObject
 from libc.stdint cimport int64_t, uint8_t, uint64_t
 
+cdef enum:
+    RECENT = 64
+
 cdef struct Entry:  # one of the decoder's table
     PyObject* field  # the tuple that is handed out
     int64_t facts  # see _fields.pxd; 0 = not computed
@@ -74,6 +77,7 @@ cdef class Decoder:
     cdef int _decode(
         self, const uint8_t* p, const uint8_t* end, int64_t kind, Fields* fields, FieldSection section
     ) except -1
+    cdef int _widen(self, Fields* fields) except -1
     cdef const uint8_t* _literal(
         self, const uint8_t* p, const uint8_t* end, int64_t kind, PyObject** field, int64_t* facts
     ) except NULL
@@ -87,6 +91,7 @@ cdef class Encoder:
     cdef int64_t* _pairs  # newest entry of each bucket
     cdef int64_t* _names
     cdef int64_t _mask
+    cdef int64_t[RECENT] _recent  # entries by the addresses of their name and value, of which some may be gone
     cdef int64_t _held  # oldest entry whose references are still held
     cdef int64_t _oldest
     cdef int64_t _next

@@ -8,8 +8,8 @@ from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_CheckExact, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.list cimport PyList_CheckExact
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
-from cpython.object cimport PyObject
-from libc.stdint cimport int64_t, uint8_t, uint64_t
+from cpython.object cimport PyObject, PyTypeObject
+from libc.stdint cimport int64_t, uint8_t, uint64_t, uintptr_t
 from libc.string cimport memcmp, memcpy, memmove
 
 from ._fields cimport (
@@ -50,11 +50,14 @@ normalize = _normalize
 cdef extern from "Python.h":
     void incref "Py_INCREF"(PyObject*)
     void decref "Py_DECREF"(PyObject*)
+    void xdecref "Py_XDECREF"(PyObject*)
     PyObject* new_bytes "PyBytes_FromStringAndSize"(const char*, Py_ssize_t) except NULL
+    PyObject* new_bytes_or_null "PyBytes_FromStringAndSize"(const char*, Py_ssize_t)
     const uint8_t* octets "(const uint8_t *)PyBytes_AS_STRING"(PyObject*)
     Py_ssize_t octet_count "PyBytes_GET_SIZE"(PyObject*)
     bint is_bytes "PyBytes_CheckExact"(PyObject*)
     PyObject* new_tuple "PyTuple_New"(Py_ssize_t) except NULL
+    PyObject* new_never_indexed "PyType_GenericAlloc"(PyTypeObject*, Py_ssize_t) except NULL
     void set_item "PyTuple_SET_ITEM"(PyObject*, Py_ssize_t, PyObject*)
     PyObject* item_of "PyTuple_GET_ITEM"(PyObject*, Py_ssize_t)
     Py_ssize_t item_count "PyTuple_GET_SIZE"(PyObject*)
@@ -192,6 +195,11 @@ _learn_table()
 
 
 # ---- Decoding
+
+cdef PyTypeObject* never_indexed_type = <PyTypeObject*>_NeverIndexedHeaderTuple
+if not issubclass(_NeverIndexedHeaderTuple, tuple) or _NeverIndexedHeaderTuple.__basicsize__ != tuple.__basicsize__:
+    raise ImportError("the hpack package's NeverIndexedHeaderTuple is no plain tuple")
+
 
 @cython.final
 @cython.no_gc
@@ -350,7 +358,7 @@ cdef class Decoder:
         finally:
             self._entered = False
             for i in range(fields.count):
-                decref(fields.at[i])
+                xdecref(fields.at[i])
             if fields.at != fields.first:
                 PyMem_Free(fields.at)
         return section
@@ -362,10 +370,9 @@ cdef class Decoder:
         cdef PyObject* field = NULL
         cdef PyObject* length_field = NULL
         cdef PyObject* value
-        cdef PyObject** larger
+        cdef PyObject** place
         cdef int64_t number = 0
         cdef int64_t facts = 0
-        cdef int64_t field_size
         cdef int64_t size = 0
         cdef int64_t all_facts = 0
         cdef int64_t seen = 0
@@ -394,6 +401,12 @@ cdef class Decoder:
         if self._update_due:
             raise _HeaderCompressionError(_data.MISSING_UPDATE)
         while p < end:
+            if fields.count == fields.room:
+                self._widen(fields)
+            # `fields` owns the field from here on.
+            place = &fields.at[fields.count]
+            place[0] = NULL
+            fields.count += 1
             if p[0] & 0x80:
                 p = read_integer(p, end, 0x7F, &number)
                 if p == NULL:
@@ -403,33 +416,23 @@ cdef class Decoder:
                     raise _HeaderCompressionError(_data.NO_ENTRY.format(number))
                 field = entry.field
                 incref(field)
+                place[0] = field
                 facts = entry.facts
                 if facts == 0 and checked:
                     facts = facts_of(field)
                     entry.facts = facts
-                field_size = entry.size
+                size += entry.size
             elif p[0] & 0xE0 == 0x20:
                 raise _HeaderCompressionError(_data.LATE_UPDATE)
             else:
-                p = self._literal(p, end, kind, &field, &facts)
-                field_size = ENTRY_OVERHEAD + octet_count(item_of(field, 0)) + octet_count(item_of(field, 1))
-            size += field_size
-            if section.overflow or size > self.max_list_size or fields.count >= self.max_fields:
+                p = self._literal(p, end, kind, place, &facts)
+                field = place[0]
+                size += ENTRY_OVERHEAD + octet_count(item_of(field, 0)) + octet_count(item_of(field, 1))
+            if section.overflow or size > self.max_list_size or fields.count > self.max_fields:
                 section.overflow = True
+                fields.count -= 1
                 decref(field)
                 continue
-            if fields.count == fields.room:
-                larger = <PyObject**>PyMem_Malloc(<size_t>(fields.room * 4) * sizeof(PyObject*))
-                if larger == NULL:
-                    decref(field)
-                    raise MemoryError
-                memcpy(larger, fields.at, <size_t>fields.count * sizeof(PyObject*))
-                if fields.at != fields.first:
-                    PyMem_Free(fields.at)
-                fields.at = larger
-                fields.room *= 4
-            fields.at[fields.count] = field
-            fields.count += 1
             if not checked:
                 continue
             if (
@@ -466,17 +469,27 @@ cdef class Decoder:
             section.priority = b", ".join(section._priorities)
         return 0
 
+    cdef int _widen(self, Fields* fields) except -1:
+        cdef PyObject** larger = <PyObject**>PyMem_Malloc(<size_t>(fields.room * 4) * sizeof(PyObject*))
+        if larger == NULL:
+            raise MemoryError
+        memcpy(larger, fields.at, <size_t>fields.count * sizeof(PyObject*))
+        if fields.at != fields.first:
+            PyMem_Free(fields.at)
+        fields.at = larger
+        fields.room *= 4
+        return 0
+
     cdef const uint8_t* _literal(
         self, const uint8_t* p, const uint8_t* end, int64_t kind, PyObject** field, int64_t* facts
     ) except NULL:
         """Reads a literal field (RFC 7541 section 6.2) into a new reference, and inserts it if it says so."""
         cdef uint8_t first = p[0]
         cdef int64_t number = 0
+        cdef int64_t number_of_name = 0
         cdef Entry* entry
-        cdef PyObject* name = NULL
-        cdef PyObject* value = NULL
-        cdef PyObject* made
-        cdef int64_t kind_of_name = 0
+        cdef PyObject* name
+        cdef PyObject* value
         p = read_integer(p, end, 0x3F if first & 0x40 else 0x0F, &number)
         if p == NULL:
             raise _HeaderCompressionError(_data.NO_INTEGER)
@@ -486,42 +499,22 @@ cdef class Decoder:
                 raise _HeaderCompressionError(_data.NO_ENTRY.format(number))
             name = item_of(entry.field, 0)
             incref(name)
-            kind_of_name = (entry.facts >> F_CLASS_SHIFT) & 31
+            number_of_name = (entry.facts >> F_CLASS_SHIFT) & 31
         else:
             p = read_string(p, end, &name)
-        try:
-            p = read_string(p, end, &value)
-        except BaseException:
-            decref(name)
-            raise
+        # The caller owns the tuple from here on. An exception leaves one with an empty place, which nobody has seen.
+        field[0] = new_tuple(2) if first & 0xF0 != 0x10 else new_never_indexed(never_indexed_type, 2)
+        untrack(field[0])
+        set_item(field[0], 0, name)
+        p = read_string(p, end, &value)
+        set_item(field[0], 1, value)
         facts[0] = 0
         if kind != K_RAW:
-            if kind_of_name == 0:
-                kind_of_name = name_class(octets(name), octet_count(name))
-            facts[0] = value_facts(kind_of_name, octets(value), octet_count(value))
-        try:
-            if first & 0xF0 == 0x10:
-                never = _NeverIndexedHeaderTuple(<object>name, <object>value)
-                made = <PyObject*>never
-                incref(made)
-                decref(name)
-                decref(value)
-            else:
-                made = new_tuple(2)
-                set_item(made, 0, name)
-                set_item(made, 1, value)
-                untrack(made)
-        except BaseException:
-            decref(name)
-            decref(value)
-            raise
+            if number_of_name == 0:
+                number_of_name = name_class(octets(name), octet_count(name))
+            facts[0] = value_facts(number_of_name, octets(value), octet_count(value))
         if first & 0x40:
-            try:
-                self._insert(made, facts[0], ENTRY_OVERHEAD + octet_count(name) + octet_count(value))
-            except BaseException:
-                decref(made)
-                raise
-        field[0] = made
+            self._insert(field[0], facts[0], ENTRY_OVERHEAD + octet_count(name) + octet_count(value))
         return p
 
     cdef Entry* _entry(self, int64_t index) noexcept:
@@ -600,14 +593,15 @@ cdef const uint8_t* read_string(const uint8_t* p, const uint8_t* end, PyObject**
         out = <uint8_t*>PyMem_Malloc(<size_t>length * 2)
         if out == NULL:
             raise MemoryError
-    try:
-        decoded = decode_into(p, <Py_ssize_t>length, out)
-        if decoded < 0:
-            raise _HeaderCompressionError(_data.BAD_HUFFMAN)
-        string[0] = new_bytes(<const char*>out, decoded)
-    finally:
-        if out != stack:
-            PyMem_Free(out)
+    decoded = decode_into(p, <Py_ssize_t>length, out)
+    if decoded >= 0:
+        string[0] = new_bytes_or_null(<const char*>out, decoded)
+    if out != stack:
+        PyMem_Free(out)
+    if decoded < 0:
+        raise _HeaderCompressionError(_data.BAD_HUFFMAN)
+    if string[0] == NULL:
+        raise MemoryError
     return p + length
 
 
@@ -618,8 +612,6 @@ cdef int reserve(Out* out, Py_ssize_t size) except -1:
     cdef Py_ssize_t used = out.at - out.start
     cdef Py_ssize_t room
     cdef uint8_t* larger
-    if out.end - out.at >= size:
-        return 0
     room = (used + size) * 2
     larger = <uint8_t*>PyMem_Malloc(<size_t>room)
     if larger == NULL:
@@ -786,7 +778,6 @@ cdef class Encoder:
         cdef PyObject* name
         cdef PyObject* value
         if self._update_due:
-            reserve(out, 20)
             if self._smallest < self.max_dynamic_table_size:
                 out.at = write_integer(out.at, 0x20, 0x1F, self._smallest)
             out.at = write_integer(out.at, 0x20, 0x1F, self.max_dynamic_table_size)
@@ -806,15 +797,26 @@ cdef class Encoder:
         return 0
 
     cdef int _field(self, PyObject* name, PyObject* value, bint never, Out* out) except -1:
-        cdef uint64_t name_hash = <uint64_t>hash_of(name)
-        cdef StaticName* known = static_name(name, name_hash)
+        cdef uint64_t name_hash
+        cdef StaticName* known
         cdef int policy = INDEXED
         cdef uint64_t pair_hash = 0
         cdef int64_t index = 0
         cdef int64_t number
         cdef int64_t size = ENTRY_OVERHEAD + octet_count(name) + octet_count(value)
         cdef Slot* slot
-        reserve(out, octet_count(name) + octet_count(value) + 30)
+        cdef int64_t* recent = &self._recent[((<uintptr_t>name >> 4) + (<uintptr_t>value >> 5)) & (RECENT - 1)]
+        if out.end - out.at < octet_count(name) + octet_count(value) + 30:
+            reserve(out, octet_count(name) + octet_count(value) + 30)
+        # The very objects of an entry that was looked up before: the common case of fields that are constants.
+        number = recent[0]
+        if self._oldest <= number < self._next and not never:
+            slot = &self._ring[number & self._mask]
+            if slot.name == name and slot.value == value:
+                out.at = write_integer(out.at, 0x80, 0x7F, STATIC_COUNT + self._next - number)
+                return 0
+        name_hash = <uint64_t>hash_of(name)
+        known = static_name(name, name_hash)
         if known != NULL:
             index = known.index
             policy = known.policy
@@ -833,6 +835,7 @@ cdef class Encoder:
             while number >= self._oldest:
                 slot = &self._ring[number & self._mask]
                 if slot.pair_hash == pair_hash and same(slot.name, name) and same(slot.value, value):
+                    recent[0] = number
                     out.at = write_integer(out.at, 0x80, 0x7F, STATIC_COUNT + self._next - number)
                     return 0
                 number = slot.older_pair

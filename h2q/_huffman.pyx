@@ -17,9 +17,9 @@ cdef struct Code:
     uint32_t bits
     uint32_t length
 
-cdef struct Lookup:  # what the next LOOKUP_BITS bits begin with: no, one or two whole symbols
-    uint8_t count
+cdef struct Lookup:  # what the next LOOKUP_BITS bits begin with: one or two whole symbols, or none
     uint8_t length  # of all of them
+    uint8_t first_length
     uint8_t[2] symbols
 
 cdef Code[257] codes
@@ -61,64 +61,87 @@ cdef int _learn_code() except -1:
                 symbols_in_order[place] = symbol
                 place += 1
     for n in range(1 << LOOKUP_BITS):
-        entry = &lookups[n]
         window = <uint32_t>n << (30 - LOOKUP_BITS)
-        while entry.count < 2:
-            symbol = decode_symbol(window, &length)
-            if entry.length + length > LOOKUP_BITS:
-                break
-            entry.symbols[entry.count] = <uint8_t>symbol
-            entry.count += 1
+        symbol = decode_symbol(window, &length)
+        if length > LOOKUP_BITS:
+            continue
+        entry = &lookups[n]
+        entry.first_length = entry.length = <uint8_t>length
+        entry.symbols[0] = <uint8_t>symbol
+        symbol = decode_symbol((window << length) & 0x3FFFFFFF, &length)
+        if entry.length + length <= LOOKUP_BITS:
             entry.length += <uint8_t>length
-            window = (window << length) & 0x3FFFFFFF
+            entry.symbols[1] = <uint8_t>symbol
     return 0
 
 
 _learn_code()
 
 
+cdef inline uint64_t eight_octets(const uint8_t* p) noexcept nogil:
+    return (
+        <uint64_t>p[0] << 56 | <uint64_t>p[1] << 48 | <uint64_t>p[2] << 40 | <uint64_t>p[3] << 32
+        | <uint64_t>p[4] << 24 | <uint64_t>p[5] << 16 | <uint64_t>p[6] << 8 | <uint64_t>p[7]
+    )
+
+
 cdef Py_ssize_t decode_into(const uint8_t* p, Py_ssize_t size, uint8_t* out) noexcept nogil:
-    """Decodes into `out`, which has room for 2 * size; the number of bytes, or -1 if the string breaks the
-    rules."""
     cdef const uint8_t* end = p + size
     cdef uint8_t* o = out
-    cdef uint64_t window = 0
+    cdef uint64_t window = 0  # the next bits, from the top
+    cdef uint64_t padded
     cdef int bits = 0
     cdef int length = 0
     cdef int symbol
     cdef Lookup* entry
     while True:
-        while bits <= 56 and p < end:
-            window = (window << 8) | p[0]
-            p += 1
-            bits += 8
-        if bits < 30:
-            break
+        if end - p >= 8:
+            window |= eight_octets(p) >> bits
+            p += (63 - bits) >> 3
+            bits |= 56
+        else:
+            while bits <= 56 and p < end:
+                window |= <uint64_t>p[0] << (56 - bits)
+                p += 1
+                bits += 8
+            if bits < 30:
+                break
         while bits >= 30:
-            entry = &lookups[(window >> (bits - LOOKUP_BITS)) & ((1 << LOOKUP_BITS) - 1)]
-            if entry.count:
+            entry = &lookups[window >> (64 - LOOKUP_BITS)]
+            if entry.length:
                 o[0] = entry.symbols[0]
                 o[1] = entry.symbols[1]
-                o += entry.count
+                o += 1 + (entry.length != entry.first_length)
+                window <<= entry.length
                 bits -= entry.length
             else:
-                symbol = decode_symbol(<uint32_t>(window >> (bits - 30)) & 0x3FFFFFFF, &length)
+                symbol = decode_symbol(<uint32_t>(window >> 34), &length)
                 if symbol == 256:
                     return -1
                 o[0] = <uint8_t>symbol
                 o += 1
+                window <<= length
                 bits -= length
     while bits:
-        symbol = decode_symbol(
-            ((<uint32_t>window << (30 - bits)) | ((<uint32_t>1 << (30 - bits)) - 1)) & 0x3FFFFFFF, &length
-        )
+        padded = window | ((<uint64_t>-1) >> bits)
+        entry = &lookups[padded >> (64 - LOOKUP_BITS)]
+        length = entry.first_length
+        symbol = entry.symbols[0]
+        if length == 0:
+            symbol = decode_symbol(<uint32_t>(padded >> 34), &length)
+        elif entry.length != length and entry.length <= bits:
+            o[0] = <uint8_t>symbol
+            o += 1
+            symbol = entry.symbols[1]
+            length = entry.length
         if length > bits:
             break
         o[0] = <uint8_t>symbol
         o += 1
+        window <<= length
         bits -= length
-    # The rest is padding: at most 7 bits, the front of EOS.
-    if bits > 7 or (~window & ((<uint64_t>1 << bits) - 1)):
+    # RFC 7541 section 5.2: the rest is padding, at most 7 bits, the front of EOS.
+    if bits > 7 or (bits and ~(window | ((<uint64_t>-1) >> bits))):
         return -1
     return o - out
 
