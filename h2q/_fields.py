@@ -149,14 +149,14 @@ def plain_field(field: object) -> tuple[bytes, bytes, bool]:
     encoded."""
     if not isinstance(field, tuple | list):
         raise TypeError(f"a header field is a tuple (name, value), not {type(field).__name__}")
-    count = len(field)
-    if count == 2:
+    parts = tuple(field)
+    if len(parts) == 2:
         never = not getattr(field, "indexable", True)
-    elif count == 3:
-        never = bool(field[2])
+    elif len(parts) == 3:
+        never = bool(parts[2])
     else:
-        raise TypeError(f"a header field has two or three items, not {count}")
-    return _octets(field[0], "ascii"), _octets(field[1], "utf-8"), never
+        raise TypeError(f"a header field has two or three items, not {len(parts)}")
+    return _octets(parts[0], "ascii"), _octets(parts[1], "utf-8"), never
 
 
 def normalize(headers: Iterable[object], check: bool) -> list[tuple[bytes, bytes]]:

@@ -293,16 +293,17 @@ cpdef tuple plain_field(object field):
     A tuple or list of two, or of three with a true third item for a field that must never be indexed, or one
     of the `hpack` package's header tuples. Raises TypeError, or InvalidArgument for text that cannot be
     encoded."""
+    cdef tuple parts
     if not isinstance(field, (tuple, list)):
         raise TypeError(f"a header field is a tuple (name, value), not {type(field).__name__}")
-    count = len(field)
-    if count == 2:
+    parts = tuple(field)
+    if len(parts) == 2:
         never = not getattr(field, "indexable", True)
-    elif count == 3:
-        never = bool(field[2])
+    elif len(parts) == 3:
+        never = bool(parts[2])
     else:
-        raise TypeError(f"a header field has two or three items, not {count}")
-    return _octets(field[0], "ascii"), _octets(field[1], "utf-8"), never
+        raise TypeError(f"a header field has two or three items, not {len(parts)}")
+    return _octets(parts[0], "ascii"), _octets(parts[1], "utf-8"), never
 
 
 cdef object _checked(object field, bint check, int64_t* number):

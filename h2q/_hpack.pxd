@@ -115,6 +115,7 @@ cdef class Encoder:
     cpdef rollback(self)
     cpdef list entries(self)
     cdef void _commit(self) noexcept
+    cdef void _shorten(self) noexcept
     cdef void _restore(self) noexcept
     cdef int _encode(self, list fields, Out* out) except -1
     cdef int _field(self, PyObject* name, PyObject* value, bint never, Out* out) except -1

@@ -93,6 +93,7 @@ cdef enum:
     FIELDS_ON_STACK = 64
     OUT_ON_STACK = 1024
     SMALLEST_RING = 16
+    LONG_RING = 1024
 
 cdef int64_t NO_LIMIT = 1 << 62
 
@@ -756,6 +757,19 @@ cdef class Encoder:
             decref(slot.name)
             decref(slot.value)
         self._tentative = False
+        self._shorten()
+
+    cdef void _shorten(self) noexcept:
+        # A block of very many new fields makes the ring longer than the table ever needs.
+        if self._mask < LONG_RING or (self._next - self._oldest) * 8 > self._mask:
+            return
+        cdef int64_t capacity = LONG_RING
+        while capacity < (self._next - self._oldest) * 2:
+            capacity *= 2
+        try:
+            self._resize(capacity)
+        except MemoryError:
+            pass
 
     cdef void _restore(self) noexcept:
         cdef Slot* slot
@@ -771,6 +785,7 @@ cdef class Encoder:
         self.table_size = self._saved_size
         self._smallest = self._saved_smallest
         self._update_due = self._saved_update_due
+        self._shorten()
 
     cdef int _encode(self, list fields, Out* out) except -1:
         cdef Py_ssize_t i = 0
@@ -792,7 +807,9 @@ cdef class Encoder:
                 if is_bytes(name) and is_bytes(value):
                     self._field(name, value, False, out)
                     continue
-            plain_name, plain_value, never = plain_field(<object>field)
+            # The truth of a third item may run anyone's code: the field has to outlive the list.
+            item = <object>field
+            plain_name, plain_value, never = plain_field(item)
             self._field(<PyObject*>plain_name, <PyObject*>plain_value, never, out)
         return 0
 
