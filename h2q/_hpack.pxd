@@ -91,7 +91,7 @@ cdef class Encoder:
     cdef int64_t* _pairs  # newest entry of each bucket
     cdef int64_t* _names
     cdef int64_t _mask
-    cdef int64_t[RECENT] _recent  # entries by the addresses of their name and value, of which some may be gone
+    cdef int64_t[RECENT] _recent  # entries by the addresses of their name and value; some may be gone
     cdef int64_t _held  # oldest entry whose references are still held
     cdef int64_t _oldest
     cdef int64_t _next

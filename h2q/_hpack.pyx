@@ -32,7 +32,7 @@ from ._fields cimport (
     plain_field,
     value_facts,
 )
-from ._huffman cimport decode_into, encode_into
+from ._huffman cimport decode_into, encode_into, read_integer, write_integer
 
 from hpack import NeverIndexedHeaderTuple as _NeverIndexedHeaderTuple
 
@@ -97,45 +97,6 @@ cdef enum:
 
 cdef int64_t NO_LIMIT = 1 << 62
 
-# ---- Integers, RFC 7541 section 5.1
-
-cdef inline const uint8_t* read_integer(
-    const uint8_t* p, const uint8_t* end, int64_t prefix, int64_t* number
-) noexcept nogil:
-    """Reads an integer whose prefix has the mask `prefix`; where it ends, or NULL if it is cut off or too
-    long."""
-    cdef int shift = 0
-    cdef int64_t value = p[0] & prefix
-    cdef uint8_t octet = 0x80
-    p += 1
-    if value == prefix:
-        while octet & 0x80:
-            if p == end or shift > 28:
-                return NULL
-            octet = p[0]
-            value += <int64_t>(octet & 0x7F) << shift
-            shift += 7
-            p += 1
-    number[0] = value
-    return p
-
-
-cdef inline uint8_t* write_integer(uint8_t* o, uint8_t first, int64_t prefix, int64_t number) noexcept nogil:
-    """Writes an integer below the bits of `first`; at most 10 bytes."""
-    if number < prefix:
-        o[0] = first | <uint8_t>number
-        return o + 1
-    o[0] = first | <uint8_t>prefix
-    o += 1
-    number -= prefix
-    while number >= 0x80:
-        o[0] = 0x80 | <uint8_t>(number & 0x7F)
-        o += 1
-        number >>= 7
-    o[0] = <uint8_t>number
-    return o + 1
-
-
 # ---- The static table, RFC 7541 appendix A
 
 cdef struct StaticName:
@@ -198,7 +159,10 @@ _learn_table()
 # ---- Decoding
 
 cdef PyTypeObject* never_indexed_type = <PyTypeObject*>_NeverIndexedHeaderTuple
-if not issubclass(_NeverIndexedHeaderTuple, tuple) or _NeverIndexedHeaderTuple.__basicsize__ != tuple.__basicsize__:
+if (
+    not issubclass(_NeverIndexedHeaderTuple, tuple)
+    or _NeverIndexedHeaderTuple.__basicsize__ != tuple.__basicsize__
+):
     raise ImportError("the hpack package's NeverIndexedHeaderTuple is no plain tuple")
 
 
@@ -503,7 +467,7 @@ cdef class Decoder:
             number_of_name = (entry.facts >> F_CLASS_SHIFT) & 31
         else:
             p = read_string(p, end, &name)
-        # The caller owns the tuple from here on. An exception leaves one with an empty place, which nobody has seen.
+        # The caller owns the tuple from here on. An exception leaves one with an empty place, unseen by anyone.
         field[0] = new_tuple(2) if first & 0xF0 != 0x10 else new_never_indexed(never_indexed_type, 2)
         untrack(field[0])
         set_item(field[0], 0, name)
