@@ -11,6 +11,8 @@ cdef class Node:
     cdef Node before, after
     cdef Ring ring
 
+    cdef void begin(self, int64_t stream_id, int64_t order) noexcept
+
 @cython.final
 cdef class Ring:
     cdef Node first, last

@@ -17,6 +17,10 @@ class Node:
     __slots__ = ("after", "before", "credit", "incremental", "order", "ring", "stream_id", "urgency")
 
     def __init__(self, stream_id: int, order: int) -> None:
+        self.begin(stream_id, order)
+
+    def begin(self, stream_id: int, order: int) -> None:
+        """Makes it the node of a stream that no scheduler knows yet; what derives from it may skip the constructor."""
         self.stream_id = stream_id
         self.order = order
         self.urgency = 3

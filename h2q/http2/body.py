@@ -14,8 +14,8 @@ class Body:
 
     __slots__ = ("buffer", "end", "end_stream", "eof", "file", "position", "read", "source", "trailer")
 
-    def __init__(self, end_stream: bool) -> None:
-        self.end_stream = end_stream
+    def __init__(self) -> None:
+        self.end_stream = True
         self.eof = False
         self.buffer: Any = b""
         self.position = 0
@@ -62,7 +62,8 @@ class Body:
 
 def make_body(data: Any, default_read: Callable[..., Any] | None, end_stream: bool) -> Body:
     """A Body of what an application gave as ``data``; TypeError or InvalidArgument where that is no source of data."""
-    body = Body(end_stream)
+    body = Body()
+    body.end_stream = end_stream
     if type(data) is bytes:
         body.buffer = data if len(data) <= 16384 else memoryview(data)
         body.end = len(data)

@@ -5,7 +5,7 @@ from .._hpack cimport Decoder, Encoder
 from ..scheduler cimport Scheduler
 from .body cimport Body
 from .limits cimport RateLimit, Stats
-from .outbound cimport Item, Queue
+from .outbound cimport Item, Queue, make_item
 from .settings cimport Settings
 from .stream cimport Stream
 
@@ -22,6 +22,7 @@ cdef class Connection:
     cdef object session, _clock, on_stream_close
     cdef str failed, calling
     cdef int64_t _now
+    cdef Stream _found
 
     cdef dict streams, waiting_requests, blocked
     cdef int64_t order, _recent_at

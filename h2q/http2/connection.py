@@ -41,7 +41,7 @@ from .constants import (
     T_WINDOW_UPDATE,
 )
 from .limits import RateLimit, Stats
-from .outbound import Item, Queue
+from .outbound import Item, Queue, make_item
 from .settings import Settings
 from .stream import Stream
 
@@ -56,6 +56,7 @@ class Connection:
 
     __slots__ = (
         "_clock",
+        "_found",
         "_now",
         "_recent",
         "_recent_at",
@@ -133,6 +134,8 @@ class Connection:
         self.on_stream_close = overridden(callbacks, "on_stream_close")
 
         self.streams: dict[int, Stream] = {}
+        #: What ``find`` found last: a frame asks for its stream several times.
+        self._found: Stream | None = None
         self.order = 0
         self._recent = [0] * _REMEMBERED
         self._recent_at = 0
@@ -283,9 +286,13 @@ class Connection:
 
     def find(self, stream_id: int) -> Stream | None:
         """The stream, unless it is idle or gone."""
+        stream = self._found
+        if stream is not None and stream.stream_id == stream_id:
+            return stream
         stream = self.streams.get(stream_id)
         if stream is None or stream.state == IDLE:
             return None
+        self._found = stream
         return stream
 
     def is_new_peer_stream(self, stream_id: int) -> bool:
@@ -303,14 +310,12 @@ class Connection:
         stream = self.streams.get(stream_id)
         if stream is None:
             self.order += 1
-            stream = Stream(
-                stream_id,
-                self.order,
-                state,
-                self.remote.initial_window_size,
-                self.local.initial_window_size,
-                user_data,
-            )
+            stream = Stream()
+            stream.begin(stream_id, self.order)
+            stream.state = state
+            stream.remote_window = self.remote.initial_window_size
+            stream.local_window = self.local.initial_window_size
+            stream.user_data = user_data
             self.streams[stream_id] = stream
         else:
             self.num_idle -= 1
@@ -355,6 +360,8 @@ class Connection:
             self.unblock_flow(stream)
         self.scheduler.block(stream)
         stream.gone = True
+        if self._found is stream:
+            self._found = None
         self.streams.pop(stream.stream_id, None)
         self.stats.streams_closed += 1
 
@@ -477,7 +484,7 @@ class Connection:
             return
         if stream is None and not without_stream:
             return
-        item = Item(T_RST_STREAM, 0, stream_id)
+        item = make_item(T_RST_STREAM, 0, stream_id)
         item.code = error_code
         item.silent_without_stream = not without_stream
         if stream is not None:
@@ -487,7 +494,7 @@ class Connection:
 
     def add_window_update(self, stream_id: int, increment: int) -> None:
         """Queues WINDOW_UPDATE."""
-        item = Item(T_WINDOW_UPDATE, 0, stream_id)
+        item = make_item(T_WINDOW_UPDATE, 0, stream_id)
         item.value = increment
         if stream_id == 0:
             self.update_queued = True
@@ -501,7 +508,7 @@ class Connection:
         """Queues GOAWAY. InvalidArgument where the last stream id is one that this side opens."""
         if self.is_mine(last_stream_id):
             raise InvalidArgument(f"last_stream_id {last_stream_id} is not a stream of the peer")
-        item = Item(T_GOAWAY, 0, 0)
+        item = make_item(T_GOAWAY, 0, 0)
         # RFC 9113 section 6.8: the value must not grow.
         item.value = min(last_stream_id, self.local_last_stream_id)
         item.code = error_code
@@ -515,7 +522,7 @@ class Connection:
         """Queues a SETTINGS acknowledgement; Flooded where too many wait."""
         if self.ack_count >= self.max_ack:
             raise Flooded(f"{self.ack_count} acknowledgements wait to be sent")
-        item = Item(T_SETTINGS, F_ACK, 0)
+        item = make_item(T_SETTINGS, F_ACK, 0)
         item.payload = ()
         self.urgent.push(item)
         self.ack_count += 1
@@ -524,7 +531,7 @@ class Connection:
         """Queues PING; Flooded where too many acknowledgements wait."""
         if ack and self.ack_count >= self.max_ack:
             raise Flooded(f"{self.ack_count} acknowledgements wait to be sent")
-        item = Item(T_PING, F_ACK if ack else 0, 0)
+        item = make_item(T_PING, F_ACK if ack else 0, 0)
         item.payload = opaque_data
         self.urgent.push(item)
         if ack:

@@ -32,3 +32,6 @@ cdef class Queue:
     @cython.locals(item=Item)
     cdef Item pop(self)
     cdef clear(self)
+
+@cython.locals(item=Item)
+cpdef Item make_item(int64_t type, int64_t flags, int64_t stream_id)

@@ -57,10 +57,10 @@ class Item:
         "value",
     )
 
-    def __init__(self, type: int, flags: int, stream_id: int) -> None:
-        self.type = type
-        self.flags = flags
-        self.stream_id = stream_id
+    def __init__(self) -> None:
+        self.type = 0
+        self.flags = 0
+        self.stream_id = 0
         self.length = 0
         self.padlen = 0
         self.next: Item | None = None
@@ -113,6 +113,15 @@ class Item:
             if kind == T_PRIORITY_UPDATE:
                 return make_priority_update(self.value, self.payload)
         return make_extension(self.length, kind, self.flags, self.stream_id, self.payload)
+
+
+def make_item(type: int, flags: int, stream_id: int) -> Item:
+    """An item of a type; the caller fills in what goes with it."""
+    item = Item()
+    item.type = type
+    item.flags = flags
+    item.stream_id = stream_id
+    return item
 
 
 class Queue:

@@ -40,19 +40,16 @@ class Stream(Node):
         "user_data",
     )
 
-    def __init__(
-        self, stream_id: int, order: int, state: int, remote_window: int, local_window: int, user_data: Any
-    ) -> None:
-        Node.__init__(self, stream_id, order)
-        self.state = state
+    def __init__(self) -> None:  # ``begin`` makes the rest
+        self.state = 0
         self.shut = 0
         self.pushed = False
         self.ignore_priority = False
         #: Closed, and no longer in the table.
         self.gone = False
         #: What the peer lets us send, and what we let it send, of which ``recv_window`` has not been given back.
-        self.remote_window = remote_window
-        self.local_window = local_window
+        self.remote_window = 0
+        self.local_window = 0
         self.recv_window = 0
         self.consumed = 0
         self.reduction = 0
@@ -72,7 +69,7 @@ class Stream(Node):
         self.status = -1
         self.content_length = -1
         self.recv_length = 0
-        self.user_data = user_data
+        self.user_data: Any = None
 
     def remote_closed(self) -> bool:
         """The peer will send no more."""

@@ -4,7 +4,7 @@ from libc.stdint cimport int64_t
 from .._fields cimport normalize
 from .body cimport Body
 from .connection cimport Connection
-from .outbound cimport Item
+from .outbound cimport Item, make_item
 from .settings cimport is_valid
 from .stream cimport Stream
 

@@ -36,7 +36,7 @@ from .constants import (
     T_PUSH_PROMISE,
     T_SETTINGS,
 )
-from .outbound import Item
+from .outbound import Item, make_item
 from .settings import is_valid
 from .stream import Stream
 
@@ -61,7 +61,7 @@ def request(conn: Connection, headers: Any, body: Body | None, end_stream: bool,
     if conn.next_stream_id > MAX_STREAM_ID:
         raise LocalError("all stream ids are used up: open another connection", ERR_STREAM_ID_NOT_AVAILABLE)
     fields = normalize(headers, conn.messaging)
-    item = Item(T_HEADERS, F_END_HEADERS | F_END_STREAM if end_stream else F_END_HEADERS, conn.next_stream_id)
+    item = make_item(T_HEADERS, F_END_HEADERS | F_END_STREAM if end_stream else F_END_HEADERS, conn.next_stream_id)
     item.category = CAT_REQUEST
     item.headers = fields
     item.body = body
@@ -79,7 +79,7 @@ def headers_on(
     check_usable(conn)
     check_stream_id(stream_id)
     fields = normalize(headers, conn.messaging)
-    item = Item(T_HEADERS, F_END_HEADERS | F_END_STREAM if end_stream else F_END_HEADERS, stream_id)
+    item = make_item(T_HEADERS, F_END_HEADERS | F_END_STREAM if end_stream else F_END_HEADERS, stream_id)
     item.category = CAT_HEADERS
     item.headers = fields
     item.body = body
@@ -109,7 +109,7 @@ def trailer(conn: Connection, stream_id: int, headers: Any) -> None:
     check_usable(conn)
     check_stream_id(stream_id)
     fields = normalize(headers, conn.messaging)
-    item = Item(T_HEADERS, F_END_HEADERS | F_END_STREAM, stream_id)
+    item = make_item(T_HEADERS, F_END_HEADERS | F_END_STREAM, stream_id)
     item.category = CAT_HEADERS
     item.headers = fields
     body = pending_body(conn, stream_id)
@@ -159,7 +159,7 @@ def push_promise(conn: Connection, stream_id: int, headers: Any, user_data: Any)
     stream = conn.find(stream_id)
     if stream is None:
         raise LocalError(f"stream {stream_id} is not open", ERR_STREAM_CLOSED)
-    item = Item(T_PUSH_PROMISE, F_END_HEADERS, stream_id)
+    item = make_item(T_PUSH_PROMISE, F_END_HEADERS, stream_id)
     item.headers = fields
     item.value = conn.next_stream_id
     conn.next_stream_id += 2
@@ -193,7 +193,7 @@ def settings(conn: Connection, entries: tuple[tuple[int, int], ...]) -> None:
             no_rfc7540 = value
     if 6 * len(entries) > MAX_PAYLOAD:
         raise InvalidArgument(f"{len(entries)} settings do not fit in one frame")
-    item = Item(T_SETTINGS, 0, 0)
+    item = make_item(T_SETTINGS, 0, 0)
     item.payload = entries
     conn.urgent.push(item)
     conn.inflight.append(item)
@@ -380,7 +380,7 @@ def extension(conn: Connection, kind: int, flags: int, stream_id: int, payload: 
     check_usable(conn)
     if not T_CONTINUATION < kind <= 0xFF or not 0 <= flags <= 0xFF or not 0 <= stream_id <= MAX_STREAM_ID:
         raise InvalidArgument(f"not an extension frame: type {kind}, flags {flags}, stream {stream_id}")
-    item = Item(kind, flags, stream_id)
+    item = make_item(kind, flags, stream_id)
     item.payload = payload
     conn.regular.push(item)
 
@@ -394,7 +394,7 @@ def altsvc(conn: Connection, stream_id: int, origin: bytes, field_value: bytes) 
         raise InvalidArgument("the alternative service does not fit in one frame")
     if (stream_id == 0) != (len(origin) > 0):
         raise InvalidArgument("ALTSVC names an origin on stream 0, and only there")
-    item = Item(T_ALTSVC, 0, stream_id)
+    item = make_item(T_ALTSVC, 0, stream_id)
     item.builtin = True
     item.payload = (origin, field_value)
     conn.regular.push(item)
@@ -410,7 +410,7 @@ def origin_set(conn: Connection, origins: tuple[bytes, ...]) -> None:
         size += 2 + len(origin)
     if size > MAX_PAYLOAD:
         raise InvalidArgument("the origins do not fit in one frame")
-    item = Item(T_ORIGIN, 0, 0)
+    item = make_item(T_ORIGIN, 0, 0)
     item.builtin = True
     item.payload = origins
     conn.regular.push(item)
@@ -426,7 +426,7 @@ def priority_update(conn: Connection, stream_id: int, field_value: bytes) -> Non
     check_stream_id(stream_id)
     if 4 + len(field_value) > MAX_PAYLOAD:
         raise InvalidArgument("the priority does not fit in one frame")
-    item = Item(T_PRIORITY_UPDATE, 0, 0)
+    item = make_item(T_PRIORITY_UPDATE, 0, 0)
     item.builtin = True
     item.value = stream_id
     item.payload = field_value
