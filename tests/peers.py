@@ -2,6 +2,7 @@
 blocking sockets.
 """
 
+import asyncio
 import contextlib
 import os
 import re
@@ -13,13 +14,15 @@ import sys
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from support import ROOT, peer
 
 from h2q import http2
+from h2q.aio.application import Application
+from h2q.aio.server import Server
 
 TIMEOUT = 30.0
 CHUNK = 256 * 1024
@@ -31,9 +34,7 @@ def run(*command: str | os.PathLike[str], timeout: float = TIMEOUT, check: bool 
     done = subprocess.run([path, *map(str, command[1:])], capture_output=True, timeout=timeout, check=False)
     output = done.stdout.decode("utf-8", "replace")
     if check and done.returncode:
-        raise AssertionError(
-            f"{command}: {done.returncode}\n{output}\n{done.stderr.decode('utf-8', 'replace')}"
-        )
+        raise AssertionError(f"{command}: {done.returncode}\n{output}\n{done.stderr.decode('utf-8', 'replace')}")
     return output
 
 
@@ -262,3 +263,43 @@ def session_server(make_callbacks: Callable[[], http2.Callbacks]) -> Iterator[in
         thread.join(TIMEOUT)
     if faults:
         raise faults[0]
+
+
+class Running:
+    """A server whose event loop runs in a thread of its own."""
+
+    def __init__(self, application: Application, **options: Any) -> None:
+        self.loop = asyncio.new_event_loop()
+        self.problems: list[dict[str, Any]] = []
+        self.loop.set_exception_handler(lambda loop, context: self.problems.append(context))
+        self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
+        self.thread.start()
+        self.server = Server(application, **options)
+        self.call(self.server.start())
+        self.port = self.server.port
+
+    def call(self, work: Coroutine[Any, Any, Any]) -> Any:
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(TIMEOUT)
+
+    def close(self) -> None:
+        self.call(self.server.stop(0.2))
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self.thread.join(TIMEOUT)
+        self.loop.close()
+
+
+@contextlib.contextmanager
+def running(application: Application, **options: Any) -> Iterator[Running]:
+    server = Running(application, **options)
+    try:
+        yield server
+    finally:
+        server.close()
+
+
+def eventually(condition: Callable[[], bool], seconds: float = 5.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise AssertionError("it did not happen in time")
+        time.sleep(0.01)

@@ -10,62 +10,21 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from peers import TIMEOUT, Client, Recorder, drive
+from peers import TIMEOUT, Client, Recorder, Running, drive, eventually, running
 
 from h2q import http2
 from h2q.aio import server as server_module
 from h2q.aio import tcp
-from h2q.aio.application import Application, Headers, Receiver, Response, text_response
+from h2q.aio.application import Headers, Receiver, Response, text_response
 from h2q.aio.certificates import localhost_pair, server_context
-from h2q.aio.server import Server
 from h2q.aio.static import Site
 
 BIG = 8 << 20
-
-
-class Running:
-    """A server whose event loop runs in a thread of its own."""
-
-    def __init__(self, application: Application, **options: Any) -> None:
-        self.loop = asyncio.new_event_loop()
-        self.problems: list[dict[str, Any]] = []
-        self.loop.set_exception_handler(lambda loop, context: self.problems.append(context))
-        self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
-        self.thread.start()
-        self.server = Server(application, **options)
-        self.call(self.server.start())
-        self.port = self.server.port
-
-    def call(self, work: Coroutine[Any, Any, Any]) -> Any:
-        return asyncio.run_coroutine_threadsafe(work, self.loop).result(TIMEOUT)
-
-    def close(self) -> None:
-        self.call(self.server.stop(0.2))
-        self.loop.call_soon_threadsafe(self.loop.stop)
-        self.thread.join(TIMEOUT)
-        self.loop.close()
-
-
-@contextlib.contextmanager
-def running(application: Application, **options: Any) -> Iterator[Running]:
-    server = Running(application, **options)
-    try:
-        yield server
-    finally:
-        server.close()
-
-
-def eventually(condition: Callable[[], bool], seconds: float = 5.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            raise AssertionError("it did not happen in time")
-        time.sleep(0.01)
 
 
 def read_all(sock: socket.socket) -> bytes:
@@ -120,9 +79,7 @@ def test_uploads_with_every_kind_of_end(site: Running) -> None:
             source["calls"] += 1
             return (b"hello", 0) if source["calls"] == 1 else (b"", http2.DATA_FLAG_EOF)
 
-        assert client.request("POST", "/", http2.Source(then_nothing, {"calls": 0}))[1].startswith(
-            b"received 5"
-        )
+        assert client.request("POST", "/", http2.Source(then_nothing, {"calls": 0}))[1].startswith(b"received 5")
 
         def then_trailers(session: http2.Session, number: int, length: int, source: Any) -> tuple[bytes, int]:
             session.submit_trailer(number, [("x-sum", "1")])
