@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -47,7 +48,11 @@ def sdist(tmp_path_factory):
     (archive,) = folder.glob("h2q-*.tar.gz")
     with tarfile.open(archive) as contents:
         contents.extractall(folder, filter="data")
-    return folder / archive.name.removesuffix(".tar.gz")
+    unpacked = folder / archive.name.removesuffix(".tar.gz")
+    # Translating everything to C once more would be most of the time; files keep theirs, so what is stale is redone.
+    if (ROOT / "build" / "cython").is_dir():
+        shutil.copytree(ROOT / "build" / "cython", unpacked / "build" / "cython")
+    return unpacked
 
 
 def wheel(sdist, folder, **environment):
