@@ -100,10 +100,11 @@ class ControlFrames:
             if self._reports.wants_frames:
                 self._reports.received(frame)
             return
+        if conn.is_idle(stream_id):
+            self._reports.break_connection(frame, ERR_PROTO, b"WINDOW_UPDATE on an idle stream")
+            return
         stream = conn.find(stream_id)
         if stream is None:
-            if conn.is_idle(stream_id):
-                self._reports.break_connection(frame, ERR_PROTO, b"WINDOW_UPDATE on an idle stream")
             return
         if stream.state == RESERVED and not conn.is_mine(stream_id):
             self._reports.break_connection(frame, ERR_PROTO, b"WINDOW_UPDATE on a reserved stream")

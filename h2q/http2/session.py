@@ -253,10 +253,13 @@ class Session:
 
     def submit_extension(self, type: int, flags: int, stream_id: int, payload: Any = None) -> None:
         """Queues a frame that the ``pack_extension`` callback will serialize (``nghttp2_submit_extension``)."""
-        if not self._sender.packs_extensions():
-            raise InvalidState("submit_extension needs a pack_extension callback")
         submit.extension(
-            self._conn, _as_int(type, "type"), _as_int(flags, "flags"), _as_int(stream_id, "stream_id"), payload
+            self._conn,
+            _as_int(type, "type"),
+            _as_int(flags, "flags"),
+            _as_int(stream_id, "stream_id"),
+            payload,
+            self._sender.packs_extensions(),
         )
 
     def submit_altsvc(self, stream_id: int, origin: Buffer | str, field_value: Buffer | str) -> None:

@@ -49,7 +49,9 @@ cpdef consume(Connection conn, int64_t stream_id, int64_t size, bint on_connecti
 @cython.locals(stream=Stream)
 cpdef resume_data(Connection conn, int64_t stream_id)
 @cython.locals(item=Item)
-cpdef extension(Connection conn, int64_t kind, int64_t flags, int64_t stream_id, object payload)
+cpdef extension(
+    Connection conn, int64_t kind, int64_t flags, int64_t stream_id, object payload, bint packed
+)
 @cython.locals(item=Item)
 cpdef altsvc(Connection conn, int64_t stream_id, bytes origin, bytes field_value)
 @cython.locals(item=Item, size=int64_t)

@@ -375,11 +375,13 @@ def resume_data(conn: Connection, stream_id: int) -> None:
         conn.scheduler.unblock(stream)
 
 
-def extension(conn: Connection, kind: int, flags: int, stream_id: int, payload: Any) -> None:
+def extension(conn: Connection, kind: int, flags: int, stream_id: int, payload: Any, packed: bool) -> None:
     """A frame of the application's own type."""
     check_usable(conn)
     if not T_CONTINUATION < kind <= 0xFF or not 0 <= flags <= 0xFF or not 0 <= stream_id <= MAX_STREAM_ID:
         raise InvalidArgument(f"not an extension frame: type {kind}, flags {flags}, stream {stream_id}")
+    if not packed:
+        raise InvalidState("submit_extension needs a pack_extension callback")
     item = make_item(kind, flags, stream_id)
     item.payload = payload
     conn.regular.push(item)
