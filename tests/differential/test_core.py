@@ -139,9 +139,7 @@ class Readers(RuleBasedStateMachine):
 
     @rule(
         frames=st.lists(
-            st.tuples(
-                st.integers(0, 255), st.integers(0, 255), st.integers(0, 0xFFFFFFFF), st.binary(max_size=30)
-            ),
+            st.tuples(st.integers(0, 255), st.integers(0, 255), st.integers(0, 0xFFFFFFFF), st.binary(max_size=30)),
             max_size=4,
         ),
         kind=st.sampled_from([bytes, bytearray, memoryview, lambda data: memoryview(bytearray(data))]),

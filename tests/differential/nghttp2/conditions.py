@@ -497,9 +497,7 @@ def padding_out_of_range(make: Make, extra: int) -> None:
         d.hooks["select_padding"] = pad
         d.send()
     d = opened(make, bind=("select_padding",))
-    d.hooks["select_padding"] = lambda d, frame, most: (
-        frame.length if frame.type == 1 else pad(d, frame, most)
-    )
+    d.hooks["select_padding"] = lambda d, frame, most: frame.length if frame.type == 1 else pad(d, frame, most)
     d.submit_response(1, OK, d.source((b"hello", d.api.DATA_FLAG_EOF)))
     d.send()
 

@@ -7,13 +7,13 @@ follows an RFC where nghttp2 does not. A name that ends in * stands for every sc
 
 from __future__ import annotations
 
-_CLOSED = "frames on a closed stream are ignored; 1.52 remembers closed streams and ends the connection"
-_PRIORITY = "RFC 7540 priorities are read and ignored; 1.52 keeps a tree of them"
 _RESET = "RST_STREAM for a stream that is gone, idle or being reset is silent; 1.52 sends it"
-_FIELD = "an invalid field without an on_invalid_header callback is dropped; to 1.52 the message is malformed"
-_INVALID_DATA = (
-    "on_invalid_frame_recv is called for DATA that breaks the message; 1.52 only resets the stream"
-)
+_INVALID_DATA = "on_invalid_frame_recv is called for DATA that breaks the message; 1.52 only resets the stream"
+_BLOCK = "fields are reported when their block is whole; libnghttp2 reports those before the error"
+_PRIORITY = "PRIORITY is checked as RFC 9113 section 6.3 says, shown and ignored; nghttp2 drops it unread"
+_CLOSED = "RFC 9113 section 5.1: frames after END_STREAM or RST_STREAM are an error of the connection"
+_CANCELLED = "a cancelled WINDOW_UPDATE leaves the window as it was; nghttp2 counts what the peer never got"
+_FLOW = "a broken window of a stream ends the connection; 1.52 resets the stream"
 _STATUS = ":status below 100 is malformed"
 
 NEWER: dict[str, str] = {
@@ -22,35 +22,13 @@ NEWER: dict[str, str] = {
     "reset_of_a_request_that_waits": _RESET,
     "reset_twice_and_reset_of_what_is_gone": _RESET,
     "late_rst_stream_on_queued_reset": _RESET,
-    "late_data_on_end": _CLOSED,
-    "late_empty_data_end_on_end": _CLOSED,
-    "late_headers_on_end": _CLOSED,
-    "late_request_on_end": _CLOSED,
-    "late_data_on_peers_reset": _CLOSED,
-    "late_empty_data_end_on_peers_reset": _CLOSED,
-    "late_headers_on_peers_reset": _CLOSED,
-    "late_request_on_peers_reset": _CLOSED,
-    "late_empty_data_end_on_half_closed_here": _CLOSED,
-    "late_headers_on_half_closed_here": _CLOSED,
-    "late_priority_*": _PRIORITY,
-    "frames_on_idle_streams[priority]": _PRIORITY,
-    "priority_frames_are_read_and_ignored": _PRIORITY,
-    "malformed_priority[on_zero]": _PRIORITY,
+    "no_copy_frame_that_waits_and_a_reset[own]": _RESET,
+    "data_and_its_reset_while_half_sent_in_several_streams": _RESET,
+    "initial_window_too_large_for_a_stream": _FLOW,
+    "window_update_overflows[stream]": _FLOW,
+    "own_window_overrun_on_the_stream": _FLOW,
+    "our_initial_window_setting_reaches_open_streams_with_its_ack": _FLOW,
     "requests_that_are_malformed[authority_userinfo]": "RFC 9113 section 8.3.1: no userinfo in :authority",
-    "fields_that_may_be_ignored[empty_name]": _FIELD,
-    "fields_that_may_be_ignored[space_in_name]": _FIELD,
-    "fields_that_may_be_ignored[control_in_name]": _FIELD,
-    "fields_that_may_be_ignored[colon_in_name]": _FIELD,
-    "fields_that_may_be_ignored[utf8_name]": _FIELD,
-    "fields_that_may_be_ignored[nul_in_value]": _FIELD,
-    "fields_that_may_be_ignored[newline_in_value]": _FIELD,
-    "fields_that_may_be_ignored[return_in_value]": _FIELD,
-    "fields_that_may_be_ignored[delete_in_value]": _FIELD,
-    "fields_that_may_be_ignored[leading_space]": _FIELD,
-    "fields_that_may_be_ignored[trailing_space]": _FIELD,
-    "fields_that_may_be_ignored[trailing_tab]": _FIELD,
-    "fields_that_may_be_ignored[host_bad]": _FIELD,
-    "fields_that_may_be_ignored[priority_control]": _FIELD,
     "responses_right_and_wrong[zero]": _STATUS,
     "responses_right_and_wrong[low]": _STATUS,
     "data_before_the_response": _INVALID_DATA,
@@ -65,7 +43,39 @@ NEWER: dict[str, str] = {
     "responses_to_head_and_connect": _INVALID_DATA,
 }
 
-DELIBERATE: dict[str, str] = {}
+# As 1.52, and not as later versions.
+OLDER: dict[str, str] = {
+    "fields_that_may_be_ignored*": "RFC 9113 section 8.2.1: an invalid field is an error without on_invalid_header",
+    "frames_on_idle_streams[priority]": _PRIORITY,
+}
+
+DELIBERATE: dict[str, str] = {
+    "header_compression_errors[truncated]": _BLOCK,
+    "header_compression_errors[bad_huffman]": _BLOCK,
+    "header_compression_errors[size_update_late]": _BLOCK,
+    "header_compression_errors[eos]": _BLOCK,
+    "continuation_without_headers_and_on_another_stream": _BLOCK,
+    "unknown_frames_between_headers_and_continuation": _BLOCK,
+    "continuations[above]": _BLOCK,
+    "malformed_priority[on_zero]": _PRIORITY,
+    "priority_frames_are_read_and_ignored": _PRIORITY,
+    "skipped_stream_ids_are_closed": _PRIORITY,
+    "late_priority_*": _PRIORITY,
+    "late_data_on_end": _CLOSED,
+    "late_empty_data_end_on_end": _CLOSED,
+    "late_headers_on_end": _CLOSED,
+    "late_request_on_end": _CLOSED,
+    "late_data_on_peers_reset": _CLOSED,
+    "late_empty_data_end_on_peers_reset": _CLOSED,
+    "late_headers_on_peers_reset": _CLOSED,
+    "late_request_on_peers_reset": _CLOSED,
+    "late_empty_data_end_on_half_closed_here": _CLOSED,
+    "late_headers_on_half_closed_here": _CLOSED,
+    "priority_update_received[zero]": "RFC 9218 section 7.1: PRIORITY_UPDATE for stream 0 is a connection error",
+    "origin_received[empty_entry]": "an empty entry of ORIGIN is shown as it came; nghttp2 leaves it out",
+    "cancelled_before_frame_send[window_update]": _CANCELLED,
+    "cancelled_before_frame_send[connection_window_update]": _CANCELLED,
+}
 
 
 def reason(table: dict[str, str], name: str) -> str | None:

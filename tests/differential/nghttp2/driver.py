@@ -60,6 +60,8 @@ OBSERVED = (
 )
 # The debug data of a GOAWAY is text for people; only what a scenario submitted is compared.
 GIVEN_DEBUG_DATA = (b"", b"bye")
+# Receive callbacks that may answer PAUSE: mem_recv returns early, and is called again with the rest, also with b"".
+PAUSING = ("on_header", "on_invalid_header", "on_data_chunk_recv")
 # What a send callback does with what it is given, relative to the frame and not to its size in bytes.
 ALL, HALF, ONE = "all", "half", "one"
 
@@ -160,9 +162,7 @@ class Wire:
             self._block = (first, first_flags, stream_id, padlen, block, promised, total)
             return None
         self._block = None
-        headers = [
-            (bytes(name), bytes(value)) for name, value in self._decoder.decode(bytes(block), raw=True)
-        ]
+        headers = [(bytes(name), bytes(value)) for name, value in self._decoder.decode(bytes(block), raw=True)]
         if sum(len(value) for _, value in headers) > 400:
             headers = [(name, summary(value)) for name, value in headers]  # type: ignore[misc]
         event = (
@@ -204,6 +204,7 @@ class Driver:
         self.hooks: dict[str, Callable[..., Any]] = {}
         self.peer = Peer()
         self.split = split
+        self.paused = False
         self.config = config
         names = [name for name in (*OBSERVED, *bind) if name not in tuple(omit)]
         members = {name: self._method(name) for name in names}
@@ -231,12 +232,17 @@ class Driver:
             shown[-1] = HeaderRoom(arguments[1] - arguments[0].length)
         if name == "send_data":
             shown = [self._show(arguments[0], True), summary(arguments[1]), arguments[2]]
+        if name in ("on_header", "on_invalid_header"):
+            # Whether the frame is shown as far as it has come or with its CONTINUATIONs is left open.
+            shown[0] = (shown[0][0], shown[0][3], shown[0][5])
         if name == "error":
             shown = [arguments[0]]
         entry = (name, *shown)
         self.log.append(entry)
         hook = self.hooks.get(name)
         outcome = hook(self, *arguments) if hook else self._next(name)
+        if name in PAUSING and outcome == self.api.PAUSE:
+            self.paused = True
         if outcome is None and name == "select_padding":
             return arguments[0].length
         if outcome is None and name == "send_data":
@@ -304,7 +310,8 @@ class Driver:
             if name == "category" and value is not None:
                 value = int(value)
             if name == "settings" and value is not None:
-                value = tuple((int(key), int(entry)) for key, entry in value)
+                # libnghttp2 keeps the last value where an identifier comes twice, h2q shows the frame as it came.
+                value = tuple({int(key): int(entry) for key, entry in value}.items())
             if name == "origins" and value is not None:
                 value = tuple(bytes(origin) for origin in value)
             parts.append(bytes(value) if isinstance(value, (bytes, memoryview)) else value)
@@ -338,24 +345,25 @@ class Driver:
             return result
         if isinstance(result, int):
             result = int(result)
-        self.log.append(("returned", name, result))
+        # What has nothing to return returns None or 0.
+        self.log.append(("returned", name, result or 0))
         return result
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
-        if name.startswith(
-            ("submit_", "get_", "set_", "consume", "terminate_", "resume_", "upgrade", "change_")
-        ):
+        if name.startswith(("submit_", "get_", "set_", "consume", "terminate_", "resume_", "upgrade", "change_")):
             return lambda *arguments, **named: self.call(name, *arguments, **named)
         raise AttributeError(name)
 
     def send(self) -> Any:
         result = self.call("send")
-        self.wants()
+        if not fatal(result):
+            self.wants()
         return result
 
     def mem_send(self) -> Any:
         result = self.call("mem_send")
-        self.wants()
+        if not fatal(result):
+            self.wants()
         return result
 
     def drain(self) -> None:
@@ -371,7 +379,8 @@ class Driver:
         self.log.append(("in", len(data)))
         step = self.split or max(len(data), 1)
         position = 0
-        while position < len(data):
+        while position < len(data) or self.paused:
+            self.paused = False
             piece = data[position : position + step]
             try:
                 taken = int(self.session.mem_recv(piece))
@@ -382,15 +391,17 @@ class Driver:
                 self.log.append(("raised", "mem_recv", int(code)))
                 return Raised(int(code))
             position += taken
-            if taken != len(piece):
-                self.log.append(("taken", position))
+            if taken != len(piece) and not self.paused:
+                raise AssertionError(f"{taken} of {len(piece)} bytes were taken, and no callback paused")
+            if self.paused:
+                self.log.append(("paused",))
         self.wants()
         return position
 
     def exchange(self, *pieces: bytes) -> None:
         """Receive, then send what there is."""
-        self.recv(*pieces)
-        self.send()
+        if not fatal(self.recv(*pieces)):
+            self.send()
 
     def wants(self) -> None:
         session = self.session
@@ -458,9 +469,7 @@ class Driver:
 
         return self.api.Source(read)
 
-    def bulk(
-        self, size: int, *, no_copy: bool = False, room: int = 0, end: bool = True, fill: bytes = b"x"
-    ) -> Any:
+    def bulk(self, size: int, *, no_copy: bool = False, room: int = 0, end: bool = True, fill: bytes = b"x") -> Any:
         """A source of `size` bytes that leaves `room` bytes of each read for padding; each read is logged."""
         left = size
 
@@ -471,11 +480,7 @@ class Driver:
             left -= count
             flags = 0
             if left == 0:
-                flags = (
-                    self.api.DATA_FLAG_EOF
-                    if end
-                    else self.api.DATA_FLAG_EOF | self.api.DATA_FLAG_NO_END_STREAM
-                )
+                flags = self.api.DATA_FLAG_EOF if end else self.api.DATA_FLAG_EOF | self.api.DATA_FLAG_NO_END_STREAM
             if no_copy:
                 return count | flags | self.api.DATA_FLAG_NO_COPY
             return fill * count, flags
@@ -507,6 +512,11 @@ class Raised(int):
     """The code of an error that a call raised; true, so that scenarios can tell it from a result."""
 
 
+def fatal(result: Any) -> bool:
+    """Whether a call raised an error after which libnghttp2's session must be given up."""
+    return isinstance(result, Raised) and result <= -900
+
+
 def _plain(value: Any) -> Any:
     if isinstance(value, HeaderLength):
         return "H"
@@ -528,16 +538,29 @@ def _shorten(value: Any) -> Any:
 
 
 def merged(log: Iterable[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
-    """The log with neighbouring on_data_chunk_recv and on_extension_chunk_recv events of one frame joined."""
+    """The log without what is left open: how data is cut, when in a block fields are reported, how many close.
+
+    Neighbouring chunks of one frame are joined. libnghttp2 reports fields while a block arrives, h2q when it is whole:
+    on_header goes behind the on_begin_frame of CONTINUATION. Streams that one frame closes are sorted by number:
+    libnghttp2 closes them in the order of a hash table.
+    """
     result: list[tuple[Any, ...]] = []
     for event in log:
-        if event[0] in ("on_data_chunk_recv", "on_extension_chunk_recv") and result:
-            last = result[-1]
-            same = last[0] == event[0] and last[1:-1] == event[1:-1]
-            if same and isinstance(last[-1], bytes) and isinstance(event[-1], bytes):
-                result[-1] = (*event[:-1], last[-1] + event[-1])
-                continue
-        result.append(event)
+        last = result[-1] if result else ("",)
+        if event[0] in ("on_data_chunk_recv", "on_extension_chunk_recv") and last[:-1] == event[:-1]:
+            result[-1] = (*event[:-1], last[-1] + event[-1])
+        elif event[0] == "on_begin_frame" and event[1][0] == "CONTINUATION":
+            position = len(result)
+            while position and result[position - 1][0] == "on_header":
+                position -= 1
+            result.insert(position, event)
+        elif event[0] == last[0] == "on_stream_close" and event[1] < last[1]:
+            position = len(result)
+            while position and result[position - 1][0] == "on_stream_close" and event[1] < result[position - 1][1]:
+                position -= 1
+            result.insert(position, event)
+        else:
+            result.append(event)
     return result
 
 
@@ -547,9 +570,7 @@ class Peer:
     def __init__(self) -> None:
         self.encoder = hpack.Encoder()
 
-    def frame(
-        self, kind: int, flags: int, stream_id: int, payload: bytes = b"", length: int | None = None
-    ) -> bytes:
+    def frame(self, kind: int, flags: int, stream_id: int, payload: bytes = b"", length: int | None = None) -> bytes:
         size = len(payload) if length is None else length
         return size.to_bytes(3, "big") + bytes([kind, flags]) + stream_id.to_bytes(4, "big") + payload
 
@@ -585,9 +606,7 @@ class Peer:
             result += self.frame(9, END_HEADERS if index == len(parts) else 0, stream_id, part)
         return result
 
-    def push_promise(
-        self, stream_id: int, promised: int, headers: Iterable[Any], *, pad: int | None = None
-    ) -> bytes:
+    def push_promise(self, stream_id: int, promised: int, headers: Iterable[Any], *, pad: int | None = None) -> bytes:
         payload = promised.to_bytes(4, "big") + self.block(headers)
         flags = END_HEADERS
         if pad is not None:

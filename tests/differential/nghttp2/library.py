@@ -47,9 +47,7 @@ DATA_FLAG_EOF, DATA_FLAG_NO_END_STREAM, DATA_FLAG_NO_COPY = 1 << 32, 1 << 33, 1 
 _FLAG_SHIFT = 32
 _COUNT_MASK = (1 << _FLAG_SHIFT) - 1
 
-DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PUSH_PROMISE, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION = (
-    range(10)
-)
+DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PUSH_PROMISE, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION = range(10)
 ALTSVC, ORIGIN, PRIORITY_UPDATE = 0x0A, 0x0C, 0x10
 FLAG_END_STREAM, FLAG_END_HEADERS, FLAG_NO_INDEX = 0x01, 0x04, 0x01
 
@@ -163,9 +161,7 @@ def _bytes(pointer: int | None, length: int) -> bytes:
 
 
 def _nv_list(nva: Any, count: int) -> list[tuple[bytes, bytes]]:
-    return [
-        (_bytes(nva[i].name, nva[i].namelen), _bytes(nva[i].value, nva[i].valuelen)) for i in range(count)
-    ]
+    return [(_bytes(nva[i].name, nva[i].namelen), _bytes(nva[i].value, nva[i].valuelen)) for i in range(count)]
 
 
 def _as_bytes(value: bytes | str) -> bytes:
@@ -195,11 +191,7 @@ class Session:
         try:
             self._bind(table)
             self._set_options(option)
-            create = (
-                _LIBRARY.nghttp2_session_server_new2
-                if role == SERVER
-                else _LIBRARY.nghttp2_session_client_new2
-            )
+            create = _LIBRARY.nghttp2_session_server_new2 if role == SERVER else _LIBRARY.nghttp2_session_client_new2
             self._check(create(byref(self._session), table, None, option))
         finally:
             _LIBRARY.nghttp2_session_callbacks_del(table)
@@ -345,9 +337,7 @@ class Session:
             fields["field_value"] = _bytes(altsvc.field_value, altsvc.field_value_len)
         elif frame.type == ORIGIN:
             origin = ctypes.cast(payload, POINTER(Origin)).contents
-            fields["origins"] = [
-                _bytes(origin.ov[i].origin, origin.ov[i].origin_len) for i in range(origin.nov)
-            ]
+            fields["origins"] = [_bytes(origin.ov[i].origin, origin.ov[i].origin_len) for i in range(origin.nov)]
         elif frame.type == PRIORITY_UPDATE:
             update = ctypes.cast(payload, POINTER(PriorityUpdate)).contents
             fields["prioritized_stream_id"] = update.stream_id
@@ -368,9 +358,7 @@ class Session:
             ctypes.memmove(buffer, bytes(result), len(result))
         return len(result)
 
-    def _read(
-        self, _s: int, stream_id: int, buffer: int, length: int, flags: Any, handle: int | None, _u: int
-    ) -> int:
+    def _read(self, _s: int, stream_id: int, buffer: int, length: int, flags: Any, handle: int | None, _u: int) -> int:
         # `handle` points to nghttp2_data_source, whose first member is our handle.
         source = self._object(ctypes.cast(handle, POINTER(c_void_p))[0]) if handle else None
         try:
@@ -399,9 +387,7 @@ class Session:
     def _send_data(self, _s: int, frame: Any, framehd: int, length: int, handle: Any, _u: int) -> int:
         source = self._object(handle[0])
         return int(
-            self._guard(
-                "send_data", CALLBACK_FAILURE, self._frame(frame), _bytes(framehd, 9), length, _given(source)
-            )
+            self._guard("send_data", CALLBACK_FAILURE, self._frame(frame), _bytes(framehd, 9), length, _given(source))
         )
 
     def _select_padding(self, _s: int, frame: Any, max_length: int, _u: int) -> int:
@@ -450,16 +436,10 @@ class Session:
     def _on_header(self, _s: int, frame: Any, n: int, nl: int, v: int, vl: int, flags: int, _u: int) -> int:
         return int(self._guard("on_header", 0, self._frame(frame), _bytes(n, nl), _bytes(v, vl), flags))
 
-    def _on_invalid_header(
-        self, _s: int, frame: Any, n: int, nl: int, v: int, vl: int, flags: int, _u: int
-    ) -> int:
-        return int(
-            self._guard("on_invalid_header", 0, self._frame(frame), _bytes(n, nl), _bytes(v, vl), flags)
-        )
+    def _on_invalid_header(self, _s: int, frame: Any, n: int, nl: int, v: int, vl: int, flags: int, _u: int) -> int:
+        return int(self._guard("on_invalid_header", 0, self._frame(frame), _bytes(n, nl), _bytes(v, vl), flags))
 
-    def _on_data_chunk_recv(
-        self, _s: int, flags: int, stream_id: int, data: int, length: int, _u: int
-    ) -> int:
+    def _on_data_chunk_recv(self, _s: int, flags: int, stream_id: int, data: int, length: int, _u: int) -> int:
         return int(self._guard("on_data_chunk_recv", 0, flags, stream_id, _bytes(data, length)))
 
     def _on_frame_recv(self, _s: int, frame: Any, _u: int) -> int:
@@ -503,10 +483,9 @@ class Session:
         data = bytes(data)
         return self._check(_LIBRARY.nghttp2_session_mem_recv(self._session, data, c_size_t(len(data))))
 
-    def recv(self) -> None:
-        result = _LIBRARY.nghttp2_session_recv(self._session)
-        if result != EOF:
-            self._check(result)
+    def recv(self) -> int:
+        result = int(_LIBRARY.nghttp2_session_recv(self._session))
+        return result if result == EOF else self._check(result)
 
     # Submitting
 
@@ -532,9 +511,7 @@ class Session:
         provider = DataProvider(self._handle(data), self._read_callback)
         return byref(provider)
 
-    def submit_request(
-        self, headers: Iterable[Any], data: object = None, *, stream_user_data: object = None
-    ) -> int:
+    def submit_request(self, headers: Iterable[Any], data: object = None, *, stream_user_data: object = None) -> int:
         nva, count = self._nva(headers)
         return self._call(
             "nghttp2_submit_request",
@@ -560,9 +537,7 @@ class Session:
         nva, count = self._nva(headers)
         flags = c_uint8(FLAG_END_STREAM if end_stream else 0)
         user_data = self._handle(stream_user_data)
-        return self._call(
-            "nghttp2_submit_headers", flags, c_int32(stream_id), None, nva, c_size_t(count), user_data
-        )
+        return self._call("nghttp2_submit_headers", flags, c_int32(stream_id), None, nva, c_size_t(count), user_data)
 
     def submit_trailer(self, stream_id: int, headers: Iterable[Any]) -> None:
         nva, count = self._nva(headers)
@@ -595,17 +570,13 @@ class Session:
     def submit_goaway(self, last_stream_id: int, error_code: int = 0, opaque_data: bytes = b"") -> None:
         length = c_size_t(len(opaque_data))
         code = c_uint32(error_code)
-        self._call(
-            "nghttp2_submit_goaway", c_uint8(0), c_int32(last_stream_id), code, bytes(opaque_data), length
-        )
+        self._call("nghttp2_submit_goaway", c_uint8(0), c_int32(last_stream_id), code, bytes(opaque_data), length)
 
     def submit_shutdown_notice(self) -> None:
         self._call("nghttp2_submit_shutdown_notice")
 
     def submit_window_update(self, stream_id: int, window_size_increment: int) -> None:
-        self._call(
-            "nghttp2_submit_window_update", c_uint8(0), c_int32(stream_id), c_int32(window_size_increment)
-        )
+        self._call("nghttp2_submit_window_update", c_uint8(0), c_int32(stream_id), c_int32(window_size_increment))
 
     def submit_extension(self, type: int, flags: int, stream_id: int, payload: object = None) -> None:
         handle = self._handle(payload)
@@ -631,9 +602,7 @@ class Session:
 
     def submit_priority_update(self, stream_id: int, field_value: bytes) -> None:
         length = c_size_t(len(field_value))
-        self._call(
-            "nghttp2_submit_priority_update", c_uint8(0), c_int32(stream_id), bytes(field_value), length
-        )
+        self._call("nghttp2_submit_priority_update", c_uint8(0), c_int32(stream_id), bytes(field_value), length)
 
     def resume_data(self, stream_id: int) -> None:
         self._call("nghttp2_session_resume_data", c_int32(stream_id))
@@ -730,16 +699,12 @@ class Session:
         self._call("nghttp2_session_consume_stream", c_int32(stream_id), c_size_t(size))
 
     def set_local_window_size(self, stream_id: int, window_size: int) -> None:
-        self._call(
-            "nghttp2_session_set_local_window_size", c_uint8(0), c_int32(stream_id), c_int32(window_size)
-        )
+        self._call("nghttp2_session_set_local_window_size", c_uint8(0), c_int32(stream_id), c_int32(window_size))
 
     def upgrade2(self, settings_payload: bytes, head_request: bool, stream_user_data: object = None) -> None:
         length = c_size_t(len(settings_payload))
         user_data = self._handle(stream_user_data)
-        self._call(
-            "nghttp2_session_upgrade2", bytes(settings_payload), length, c_int(int(head_request)), user_data
-        )
+        self._call("nghttp2_session_upgrade2", bytes(settings_payload), length, c_int(int(head_request)), user_data)
 
     def change_extpri_stream_priority(
         self, stream_id: int, urgency: int, incremental: bool, ignore_client_signal: bool = False

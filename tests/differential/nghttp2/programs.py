@@ -98,9 +98,7 @@ def play(make: Make, program: Program) -> None:
     d = make(role, bind=bind, handshake=EXTENSIBLE, own=EXTENSIBLE, no_auto_window_update=True)
     if padding is not None:
         d.hooks["select_padding"] = lambda d, frame, most: min(most, frame.length + padding)
-    d.hooks["send_data"] = lambda d, frame, framehd, length, source: d.write_data(
-        frame, framehd, b"x" * length
-    )
+    d.hooks["send_data"] = lambda d, frame, framehd, length, source: d.write_data(frame, framehd, b"x" * length)
     player = _Player(d, 0 if padding is None else padding, mem)
     for step in steps:
         getattr(player, step[0])(*step[1:])
@@ -200,9 +198,7 @@ class _Player:
 
     def trailer(self, which: int) -> None:
         # Only where every source has come to its end: libnghttp2 sends trailers before the rest of the data.
-        live = [
-            i for i in self.ended if i not in self.reset_ids and self.d.session.get_stream_local_close(i) == 0
-        ]
+        live = [i for i in self.ended if i not in self.reset_ids and self.d.session.get_stream_local_close(i) == 0]
         if live:
             self.d.submit_trailer(live[which % len(live)], TRAILER)
 

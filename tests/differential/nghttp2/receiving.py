@@ -55,9 +55,7 @@ def a_request_with_body_and_trailers(make: Make) -> None:
 @scenario
 def a_response_with_interim_ones_body_and_trailers(make: Make) -> None:
     d = answered(make)
-    d.recv(
-        d.peer.headers(1, [(b":status", b"100")]), d.peer.headers(1, [(b":status", b"103"), (b"link", b"x")])
-    )
+    d.recv(d.peer.headers(1, [(b":status", b"100")]), d.peer.headers(1, [(b":status", b"103"), (b"link", b"x")]))
     d.recv(
         d.peer.headers(1, OK, pad=0),
         d.peer.data(1, b"hello", pad=0),
@@ -516,9 +514,7 @@ def data_before_the_response(make: Make) -> None:
 )  # fmt: skip
 def trailers_right_and_wrong(make: Make, headers: list[Any]) -> None:
     d = answered(make)
-    d.exchange(
-        d.peer.headers(1, OK), d.peer.data(1, b"x"), d.peer.headers(1, headers, end=True), d.peer.ping()
-    )
+    d.exchange(d.peer.headers(1, OK), d.peer.data(1, b"x"), d.peer.headers(1, headers, end=True), d.peer.ping())
     d.state(1)
 
 
@@ -529,9 +525,7 @@ def trailers_right_and_wrong(make: Make, headers: list[Any]) -> None:
 def content_length_of_a_request(make: Make, form: tuple[bytes, bytes]) -> None:
     length, body = form
     d = make(SERVER)
-    d.exchange(
-        d.peer.headers(1, [*POST, (b"content-length", length)]), d.peer.data(1, body, end=True), d.peer.ping()
-    )
+    d.exchange(d.peer.headers(1, [*POST, (b"content-length", length)]), d.peer.data(1, body, end=True), d.peer.ping())
     d.state(1)
     d = make(SERVER)
     d.exchange(d.peer.headers(1, [*POST, (b"content-length", length)]), d.peer.data(1, body), d.peer.ping())
@@ -626,9 +620,7 @@ def data_after_the_end(make: Make) -> None:
 @scenario
 def empty_data_frames(make: Make) -> None:
     d = opened(make, 1, end=False)
-    d.exchange(
-        d.peer.data(1, b""), d.peer.data(1, b""), d.peer.data(1, b"", pad=0), d.peer.data(1, b"", end=True)
-    )
+    d.exchange(d.peer.data(1, b""), d.peer.data(1, b""), d.peer.data(1, b"", pad=0), d.peer.data(1, b"", end=True))
     d.state(1)
 
 

@@ -40,7 +40,8 @@ def request_with_body(make: Make, **options: Any) -> Driver:
 
 
 def opened(make: Make, *stream_ids: int, end: bool = True, **options: Any) -> Driver:
-    """A server session with requests."""
+    """A server session with requests; it says NO_RFC7540_PRIORITIES: every version schedules by RFC 9218."""
+    options.setdefault("own", ((9, 1),))
     d = make(SERVER, **options)
     d.recv(*[d.peer.headers(i, REQUEST if end else POST, end=end) for i in stream_ids or (1,)])
     return d
@@ -403,7 +404,7 @@ def order_of_the_queues_in_a_client(make: Make) -> None:
 
 @scenario
 def data_of_streams_without_priority_signals(make: Make) -> None:
-    d = opened(make, 1, 3, 5)
+    d = opened(make, 1, 3, 5, own=())
     for stream_id in (5, 1, 3):
         d.submit_response(stream_id, OK, d.bulk(20000))
     d.send()

@@ -144,9 +144,7 @@ class Extpri(Structure):
     _fields_ = [("urgency", c_uint32), ("inc", c_int)]
 
 
-ReadCallback = CFUNCTYPE(
-    c_ssize_t, c_void_p, c_int32, c_void_p, c_size_t, POINTER(c_uint32), c_void_p, c_void_p
-)
+ReadCallback = CFUNCTYPE(c_ssize_t, c_void_p, c_int32, c_void_p, c_size_t, POINTER(c_uint32), c_void_p, c_void_p)
 
 
 class DataProvider(Structure):

@@ -11,9 +11,7 @@ def test_version() -> None:
     assert library.version() >= (1, 52)
 
 
-@pytest.mark.parametrize(
-    "name", [name for name in NAMES if name.startswith(("late_", "kind_is_sent", "padding"))]
-)
+@pytest.mark.parametrize("name", [name for name in NAMES if name.startswith(("late_", "kind_is_sent", "padding"))])
 def test_a_transcript_can_be_had_again(name: str) -> None:
     api = require_library()
     assert not first_difference(run(api, name), run(api, name))
