@@ -74,7 +74,9 @@ cdef int _check(str what, int64_t value, int64_t low, int64_t high) except -1:
     return 0
 
 
+# no_gc: for the reason given at FrameReader.
 @cython.final
+@cython.no_gc
 cdef class HeldBuffer:
     """Holds the export of any contiguous buffer (mmap, memoryview, bytearray) as long as it lives.
 

@@ -487,7 +487,10 @@ cpdef list parse_origin(object payload):
     return out
 
 
+# no_gc: the collector must not see the export. It would drop it without releasing it, or clear the memoryview
+# that gave it first, and CPython crashes when that is released afterwards.
 @cython.final
+@cython.no_gc
 cdef class FrameReader:
     """Cuts a byte stream that comes in arbitrary pieces into frame heads and payloads.
 

@@ -156,6 +156,19 @@ def test_payloads_are_referenced():
     source.append(0)
 
 
+def test_the_garbage_collector_releases_the_source():
+    for wrap in (lambda data: data, memoryview, _burst.HeldBuffer):
+        source = bytearray(PAYLOAD)
+        held = wrap(source)
+        burst, _ = burst_of(held, end=len(source))
+        cycle = [burst, held, burst.take_buffers()]
+        burst_of(held, end=len(source), burst=burst)
+        cycle.append(cycle)
+        del held, burst, cycle
+        gc.collect()
+        source.append(0)
+
+
 def test_buffers_stay_valid_when_the_burst_goes_on():
     burst, _ = burst_of(PAYLOAD[:1000], end_stream=False, padlen=9)
     first = burst.take_buffers()

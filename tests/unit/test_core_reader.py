@@ -352,6 +352,17 @@ def test_a_writable_buffer_is_held_only_while_in_use():
     empty.append(0)
 
 
+def test_the_garbage_collector_releases_the_input():
+    for wrap in (lambda data: data, memoryview):
+        wire = bytearray(WIRE)
+        frames = reader(wrap(wire))
+        cycle = [frames]
+        cycle.append(cycle)
+        del frames, cycle
+        gc.collect()
+        wire.append(0)
+
+
 def test_bytes_are_let_go_when_used_up():
     wire = _core.pack_frame(0, 0, 1, b"a" * 1000)
     before = sys.getrefcount(wire)
