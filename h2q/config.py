@@ -60,6 +60,8 @@ class Http2Config:
     zero_window_timeout: int = 60 * SECOND
     #: ``on_data_chunk_recv`` gets ``bytes`` instead of views.
     copy_data: bool = False
+    #: The largest DATA payload made, whatever more the peer would take; ``data_source_read_length`` overrides it.
+    data_frame_size: int = 16384
     #: Grow receive windows to the measured bandwidth-delay product, up to this size; 0: leave them as they are.
     max_auto_window: int = 16 * 1024 * 1024
 
@@ -75,7 +77,7 @@ class Http2Config:
                 object.__setattr__(self, item.name, bool(value))
             elif isinstance(value, bool) or not isinstance(value, int):
                 raise TypeError(f"{item.name} must be an int, not {type(value).__name__}")
-            elif not 0 <= value < 1 << 62:
+            elif not 0 <= value < 1 << 62 or (item.name == "data_frame_size" and not 1 <= value <= 16777215):
                 raise InvalidArgument(f"{item.name} is out of range: {value}")
         if any(kind <= 9 for kind in self.user_recv_extension_types):
             raise InvalidArgument("user_recv_extension_types: types 0 to 9 are HTTP/2's own")

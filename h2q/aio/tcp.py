@@ -172,7 +172,7 @@ class Http2Protocol(asyncio.Protocol):
         they are, and only what the socket does not take is copied.
         """
         if self._descriptor < 0 or transport.get_write_buffer_size():
-            data = buffers[0] if len(buffers) == 1 else b"".join(buffers)
+            data = b"".join(buffers)
             transport.write(data)
             return len(data)
         if len(buffers) > MAX_VECTORS:

@@ -4,13 +4,15 @@ from libc.stdint cimport int64_t
 @cython.final
 @cython.freelist(64)
 cdef class Body:
-    cdef object buffer
+    cdef object buffer, _held
     cdef int64_t position, end
     cdef object file, read, source, trailer
     cdef bint end_stream, eof
 
     cdef bint has_callback(self) noexcept
     cdef refill(self)
+    cdef object held(self)
+    cdef bint is_finished(self) except -1
     @cython.locals(start=int64_t, stop=int64_t)
     cdef object take(self, int64_t length)
     cdef release(self)

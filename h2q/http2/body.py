@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from .._burst import HeldBuffer
 from ..errors import InvalidArgument, InvalidState
 from ..sources import File, Source
 
@@ -12,12 +13,14 @@ from ..sources import File, Source
 class Body:
     """Data on its way out. The sender takes pieces off its front; ``eof`` is set with the last one."""
 
-    __slots__ = ("buffer", "end", "end_stream", "eof", "file", "position", "read", "source", "trailer")
+    __slots__ = ("_held", "buffer", "end", "end_stream", "eof", "file", "position", "read", "source", "trailer")
 
     def __init__(self) -> None:
         self.end_stream = True
         self.eof = False
+        #: ``bytes``, or a view of bytes; ``position`` to ``end`` remain. ``_held`` is the form that bursts take.
         self.buffer: Any = b""
+        self._held: Any = None
         self.position = 0
         self.end = 0
         self.file: File | None = None
@@ -33,24 +36,38 @@ class Body:
     def refill(self) -> None:
         """Reads the file's next block where the last one is used up. EOFError or OSError where that fails."""
         if self.file is not None and self.position == self.end:
-            self.buffer = memoryview(self.file.read_block(File.BLOCK))
+            self.buffer = self.file.read_block(File.BLOCK)
+            self._held = None
             self.position = 0
             self.end = len(self.buffer)
+
+    def held(self) -> Any:
+        """The buffer as bursts take it: its export is held once, not frame by frame."""
+        if self._held is None:
+            self._held = self.buffer if type(self.buffer) is bytes else HeldBuffer(self.buffer)
+        return self._held
+
+    def is_finished(self) -> bool:
+        """Nothing is left."""
+        return self.position == self.end and (self.file is None or len(self.file) == 0)
 
     def take(self, length: int) -> Any:
         """The next ``length`` or fewer bytes, by reference."""
         start = self.position
         stop = min(start + length, self.end)
         self.position = stop
-        if stop == self.end and (self.file is None or len(self.file) == 0):
-            self.eof = True
+        self.eof = self.is_finished()
         if start == 0 and stop == len(self.buffer):
             return self.buffer
+        if type(self.buffer) is bytes:
+            self._held = self.buffer
+            self.buffer = memoryview(self.buffer)
         return self.buffer[start:stop]
 
     def release(self) -> None:
         """Lets go of the data: nothing more will be sent."""
         self.buffer = b""
+        self._held = None
         self.position = 0
         self.end = 0
         if self.file is not None:
@@ -65,7 +82,7 @@ def make_body(data: Any, default_read: Callable[..., Any] | None, end_stream: bo
     body = Body()
     body.end_stream = end_stream
     if type(data) is bytes:
-        body.buffer = data if len(data) <= 16384 else memoryview(data)
+        body.buffer = data
         body.end = len(data)
     elif isinstance(data, File):
         if data.fileno() < 0:

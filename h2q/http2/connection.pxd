@@ -32,7 +32,7 @@ cdef class Connection:
 
     cdef Queue urgent, regular, opening
     cdef Scheduler scheduler
-    cdef bint in_hand
+    cdef bint in_hand, unsent
     cdef int64_t ack_count, max_ack, max_queue
 
     cdef int64_t remote_window, local_window, recv_window, consumed, reduction

@@ -117,6 +117,7 @@ class Connection:
         "streams",
         "term_on_send",
         "term_sent",
+        "unsent",
         "update_queued",
         "urgent",
         "waiting_requests",
@@ -155,6 +156,8 @@ class Connection:
         self.opening = Queue()
         self.scheduler = scheduler
         self.in_hand = False
+        #: Bytes that ``send_fd`` could not write yet wait in the sender.
+        self.unsent = False
         self.ack_count = 0
         self.max_ack = config.max_outbound_ack
         self.max_queue = config.max_outbound_queue_size
@@ -446,7 +449,11 @@ class Connection:
 
     def want_write(self) -> bool:
         """``nghttp2_session_want_write``."""
-        if self.term_sent or self.failed is not None:
+        if self.failed is not None:
+            return False
+        if self.unsent:
+            return True
+        if self.term_sent:
             return False
         return (
             self.in_hand

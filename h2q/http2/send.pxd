@@ -1,7 +1,8 @@
 cimport cython
 from libc.stdint cimport int64_t
 
-from .._core cimport data_head, pack_data, pack_frame_head, padding
+from .._burst cimport DataBurst
+from .._core cimport pack_data, pack_frame_head
 from .body cimport Body
 from .connection cimport Connection
 from .frames cimport Frame, make_data
@@ -13,12 +14,15 @@ cdef int64_t CANCEL, CAT_PUSH_RESPONSE, CAT_REQUEST, CAT_RESPONSE, CLOSING, DATA
 cdef int64_t DATA_FLAG_NO_END_STREAM, DEFERRED, ERR_STREAM_CLOSED, F_ACK, F_END_STREAM, F_PADDED, INTERNAL_ERROR
 cdef int64_t MAX_PADLEN, MAX_PAYLOAD, OPENED, OPENING, PAUSE, REFUSED_STREAM, RESERVED, SHUT_WR, T_DATA, T_GOAWAY
 cdef int64_t T_HEADERS, T_PING, T_PUSH_PROMISE, T_RST_STREAM, T_SETTINGS, T_WINDOW_UPDATE, TEMPORAL_CALLBACK_FAILURE
-cdef int64_t WOULDBLOCK, _NOTHING, _PIECES, _NO_COPY, _HANDED_OUT, _MAGIC, _COUNT_MASK, _FLAGS
+cdef int64_t WOULDBLOCK, _NOTHING, _PIECES, _NO_COPY, _HANDED_OUT, _MAGIC, _COUNT_MASK, _FLAGS, _BURST, _SMALL_REST, EAGAIN, EWOULDBLOCK
 
 @cython.final
 cdef class Sender:
     cdef Connection _conn
     cdef Packer _packer
+    cdef DataBurst _burst
+    cdef int64_t _frame_size
+    cdef bint _custom_sizes
     cdef object _send, _send_data, _read_length, _before_frame_send
     cdef object _on_frame_send, _on_frame_not_send
     cdef int64_t _state
@@ -37,23 +41,33 @@ cdef class Sender:
     cpdef int64_t send(self, object session) except -1
     @cython.locals(conn=Connection)
     cpdef bytes mem_send(self, object session)
-    @cython.locals(conn=Connection, out=list)
+    @cython.locals(conn=Connection, burst=DataBurst)
     cpdef list send_vectored(self, object session, int64_t max_bytes)
+    @cython.locals(conn=Connection, burst=DataBurst, sent=int64_t, written=int64_t)
+    cpdef int64_t send_fd(self, object session, int64_t fd, int64_t max_bytes) except? -12345
+    cdef DataBurst _open_burst(self)
+    cdef _refuse_unsent(self)
 
     @cython.locals(conn=Connection, piece=bytes)
     cdef _send_all(self)
     @cython.locals(piece=bytes, magic=bint)
     cdef bytes _next_piece(self)
-    @cython.locals(left=int64_t, piece=bytes, ready=bint)
-    cdef _gather(self, list out, int64_t max_bytes)
+    @cython.locals(conn=Connection, left=int64_t, piece=bytes, item=Item, stream=Stream, size=int64_t, outcome=int64_t)
+    cdef _gather(self, DataBurst burst, int64_t max_bytes)
+    @cython.locals(conn=Connection, body=Body, window=int64_t, last_block=bint, alone=bint, taken=int64_t, charged=int64_t, ended=bint, frames=int64_t, frame=Frame)
+    cdef int64_t _burst_data(self, DataBurst burst, Stream stream, int64_t max_bytes) except -1
     @cython.locals(length=int64_t)
-    cdef _gather_data(self, list out, Stream stream)
+    cdef _burst_payload(self, DataBurst burst, Stream stream)
     @cython.locals(conn=Connection, stream=Stream)
     cdef bint _send_no_copy(self) except -1
     cdef _reset(self)
 
-    @cython.locals(conn=Connection, item=Item, stream=Stream, outcome=int64_t)
-    cdef bint _prepare(self, int64_t room, bint vectored) except -1
+    @cython.locals(conn=Connection, item=Item)
+    cdef Item _next_item(self)
+    @cython.locals(conn=Connection, stream=Stream)
+    cdef Stream _next_stream(self)
+    @cython.locals(item=Item, stream=Stream, outcome=int64_t)
+    cdef bint _prepare(self) except -1
     @cython.locals(conn=Connection, packer=Packer, is_block=bint, error=int64_t, result=int64_t)
     cdef bint _prepare_item(self, Item item) except -1
     @cython.locals(conn=Connection)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import os
+from errno import EAGAIN, EWOULDBLOCK
 from typing import Any
 
-from .._core import (
-    data_head,
-    pack_data,
-    pack_frame_head,
-    padding,
-)
+from .._burst import DataBurst
+from .._core import pack_data, pack_frame_head
+from ..config import Http2Config
 from ..errors import CallbackFailure, InvalidState
 from .body import Body
 from .callbacks import overridden
@@ -61,6 +60,10 @@ _NO_COPY = 2
 _HANDED_OUT = 3
 _MAGIC = 4
 
+#: What ``send_fd`` gives to one system call, and less than which is not worth another frame.
+_BURST = 1 << 20
+_SMALL_REST = 512
+
 #: Data flags of a ``read`` result that is one int lie above its count.
 _COUNT_MASK = (1 << 32) - 1
 _FLAGS = DATA_FLAG_EOF | DATA_FLAG_NO_END_STREAM | DATA_FLAG_NO_COPY
@@ -71,10 +74,13 @@ class Sender:
 
     __slots__ = (
         "_before_frame_send",
+        "_burst",
         "_conn",
+        "_custom_sizes",
         "_eof",
         "_flags",
         "_frame",
+        "_frame_size",
         "_framehd",
         "_index",
         "_item",
@@ -95,15 +101,19 @@ class Sender:
         "_stream",
     )
 
-    def __init__(self, conn: Connection, callbacks: Any, max_block: int) -> None:
+    def __init__(self, conn: Connection, callbacks: Any, config: Http2Config) -> None:
         self._conn = conn
-        self._packer = Packer(conn, callbacks, max_block)
+        self._packer = Packer(conn, callbacks, config.max_send_header_block_length)
+        self._frame_size = config.data_frame_size
+        self._burst: DataBurst | None = None
         self._send = overridden(callbacks, "send")
         self._send_data = overridden(callbacks, "send_data")
         self._read_length = overridden(callbacks, "data_source_read_length")
         self._before_frame_send = overridden(callbacks, "before_frame_send")
         self._on_frame_send = overridden(callbacks, "on_frame_send")
         self._on_frame_not_send = overridden(callbacks, "on_frame_not_send")
+        #: The application has a say in how large frames are.
+        self._custom_sizes = self._packer.pads or self._read_length is not None
 
         self._state = _NOTHING
         #: The wire pieces of the frame in hand (HEADERS may have CONTINUATIONs), and how far they are sent.
@@ -140,6 +150,7 @@ class Sender:
         try:
             if self._send is None:
                 raise InvalidState("send() needs a send callback; without one, use mem_send() or send_vectored()")
+            self._refuse_unsent()
             self._send_all()
         except InvalidState as error:
             if conn.calling is None:
@@ -156,7 +167,12 @@ class Sender:
         conn = self._conn
         conn.enter(session)
         try:
+            self._refuse_unsent()
             return self._next_piece()
+        except InvalidState as error:
+            if conn.calling is None:
+                raise
+            raise conn.fail(error)  # noqa: B904
         except BaseException as error:
             raise conn.fail(error)  # noqa: B904
         finally:
@@ -166,14 +182,50 @@ class Sender:
         """Frames of about ``max_bytes`` bytes as a list of buffers for one ``sendmsg``; DATA payloads by reference."""
         conn = self._conn
         conn.enter(session)
-        out: list[Any] = []
         try:
-            self._gather(out, max_bytes)
+            burst = self._open_burst()
+            self._gather(burst, max_bytes)
+            conn.unsent = False
+            return burst.take_buffers()
         except BaseException as error:
             raise conn.fail(error)  # noqa: B904
         finally:
             conn.leave()
-        return out
+
+    def send_fd(self, session: Any, fd: int, max_bytes: int) -> int:
+        """Writes up to about ``max_bytes`` bytes of frames to a socket: how many went, or WOULDBLOCK."""
+        conn = self._conn
+        conn.enter(session)
+        sent = 0
+        try:
+            burst = self._open_burst()
+            while sent < max_bytes:
+                if burst.size < _BURST:
+                    self._gather(burst, min(_BURST, max_bytes - sent))
+                if burst.size == 0:
+                    break
+                written = burst.send(fd)
+                conn.unsent = burst.size > 0
+                if written < 0:
+                    if written != -EAGAIN and written != -EWOULDBLOCK:
+                        raise OSError(-written, os.strerror(-written))
+                    return sent if sent else WOULDBLOCK
+                sent += written
+            return sent
+        except BaseException as error:
+            raise conn.fail(error)  # noqa: B904
+        finally:
+            conn.leave()
+
+    def _open_burst(self) -> DataBurst:
+        if self._burst is None:
+            self._burst = DataBurst()
+        return self._burst
+
+    def _refuse_unsent(self) -> None:
+        """A frame that ``send_fd`` has begun must be ended by it."""
+        if self._conn.unsent:
+            raise InvalidState("send_fd() has bytes left to write: call it, or send_vectored(), until they are gone")
 
     # -- the loops
 
@@ -204,7 +256,7 @@ class Sender:
                     return
             elif self._state == _HANDED_OUT:
                 self._reset()
-            elif not self._prepare(MAX_PAYLOAD, False):
+            elif not self._prepare():
                 return
 
     def _next_piece(self) -> bytes:
@@ -228,10 +280,12 @@ class Sender:
                     return b""
             elif self._state == _HANDED_OUT:
                 self._reset()
-            elif not self._prepare(MAX_PAYLOAD, False):
+            elif not self._prepare():
                 return b""
 
-    def _gather(self, out: list[Any], max_bytes: int) -> None:
+    def _gather(self, burst: DataBurst, max_bytes: int) -> None:
+        """Puts frames into the burst until it has ``max_bytes`` bytes more."""
+        conn = self._conn
         left = max_bytes
         while True:
             if self._state == _PIECES or self._state == _MAGIC:
@@ -240,37 +294,110 @@ class Sender:
                     if self._offset:
                         piece = piece[self._offset :]
                         self._offset = 0
-                    out.append(piece)
+                    burst.add(piece)
                     left -= len(piece)
                     self._index += 1
                 self._frame_sent()
             elif self._state == _NO_COPY:
                 # The application writes this one itself: everything before it must be out first.
-                if self._stream is not None and not self._stream.gone and out:
+                if self._stream is not None and not self._stream.gone and burst.size:
                     return
                 if self._send_no_copy():
                     return
             elif self._state == _HANDED_OUT:
                 self._reset()
-            elif left <= 0 or (out and left < 512):
+            elif left <= 0 or (burst.size and left < _SMALL_REST):
                 return
             else:
-                ready = self._prepare(left - 9 if left < MAX_PAYLOAD + 9 else MAX_PAYLOAD, True)
-                if not ready:
+                item = self._next_item()
+                if item is not None:
+                    self._prepare_item(item)
+                    continue
+                stream = self._next_stream()
+                if stream is None:
                     return
-                if self._stream is not None and self._state == _PIECES:
-                    self._gather_data(out, self._stream)
-                    left -= self._length + 9
-                    self._frame_sent()
+                size = self._burst_data(burst, stream, left)
+                if size:
+                    left -= size
+                    continue
+                outcome = self._prepare_data(stream, min(left - 9, MAX_PAYLOAD) if left > 9 else 1)
+                if outcome == PAUSE:
+                    return
+                if outcome == 0:
+                    conn.in_hand = True
+                    if self._state == _PIECES:
+                        self._burst_payload(burst, stream)
+                        left -= self._length + 9
+                        self._frame_sent()
 
-    def _gather_data(self, out: list[Any], stream: Stream) -> None:
-        """The DATA frame in hand as buffers, its payload by reference."""
+    def _burst_data(self, burst: DataBurst, stream: Stream, max_bytes: int) -> int:
+        """Many DATA frames of a stream whose data need no callback, in one call of the kernel; 0: not this way."""
+        conn = self._conn
+        body = stream.body
+        if body is None or body.has_callback() or self._custom_sizes or not self._may_send_data(stream):
+            return 0
+        window = min(stream.remote_window, conn.remote_window)
+        if window <= 0:
+            return 0
+        last_block = True
+        if body.file is not None:
+            try:
+                body.refill()
+            except (OSError, EOFError):
+                return 0
+            last_block = len(body.file) == 0
+        # A stream that shares its turn, and frames that are reported, go one by one.
+        alone = not stream.incremental or len(conn.scheduler) == 1
+        taken = burst.add_data(
+            body.held(),
+            body.position,
+            body.end,
+            stream.stream_id,
+            min(self._frame_size, conn.remote.max_frame_size),
+            window,
+            0,
+            last_block and body.end_stream and body.trailer is None,
+            max_bytes if alone and self._on_frame_send is None else 1,
+        )
+        if burst.frames == 0:
+            return 0
+        charged = burst.charged
+        ended = burst.ended
+        frames = burst.frames
+        body.position += taken
+        conn.remote_window -= charged
+        stream.remote_window -= charged
+        conn.stats.frames_sent += frames
+        conn.stats.data_sent += taken
+        conn.scheduler.charge(stream, charged)
+        if last_block and body.position == body.end:
+            conn.detach_body(stream)
+        if self._on_frame_send is not None:
+            frame = make_data(charged, F_END_STREAM if ended else 0, stream.stream_id, 0)
+            conn.calling = "on_frame_send"
+            conn.expect_zero(self._on_frame_send(conn.session, frame))
+        if ended and not stream.gone:
+            stream.shut |= SHUT_WR
+            conn.close_if_shut(stream)
+        return charged + 9 * frames
+
+    def _burst_payload(self, burst: DataBurst, stream: Stream) -> None:
+        """The DATA frame in hand, its payload by reference."""
         length = self._length - self._padlen
-        out.append(data_head(length, self._padlen, self._flags, stream.stream_id))
         if length:
-            out.append(self._payload)
-        if self._padlen > 1:
-            out.append(padding(self._padlen))
+            burst.add_data(
+                self._payload,
+                0,
+                length,
+                stream.stream_id,
+                self._length,
+                self._length,
+                self._padlen,
+                self._flags & F_END_STREAM != 0,
+                1,
+            )
+        else:
+            burst.add(pack_data(stream.stream_id, self._flags, b"", self._padlen))
 
     def _send_no_copy(self) -> bool:
         """Lets the application send the DATA frame in hand; True where the session's send is to return."""
@@ -310,41 +437,51 @@ class Sender:
 
     # -- steps 1 to 7
 
-    def _prepare(self, room: int, vectored: bool) -> bool:
-        """Takes the next frame that can be sent in hand; False where there is none now."""
+    def _next_item(self) -> Item | None:
+        """Step 1 for everything but DATA."""
         conn = self._conn
-        while True:
-            item = conn.urgent.pop()
-            if item is None:
-                item = conn.regular.pop()
-            if item is None and conn.num_outgoing < conn.remote.max_concurrent_streams:
+        item = conn.urgent.pop()
+        if item is None:
+            item = conn.regular.pop()
+        if item is None and conn.opening.first is not None:
+            if conn.num_outgoing < conn.remote.max_concurrent_streams:
                 item = conn.opening.pop()
                 if item is not None:
                     conn.waiting_requests.pop(item.stream_id, None)
+        return item
+
+    def _next_stream(self) -> Stream | None:
+        """Step 1 for DATA: the scheduler's choice, while the connection's window is open."""
+        conn = self._conn
+        if conn.scheduler.is_empty():
+            return None
+        if conn.remote_window <= 0:
+            if conn.starved_since < 0:
+                conn.starved_since = conn.now()
+            return None
+        stream = conn.scheduler.next()
+        return stream if isinstance(stream, Stream) else None
+
+    def _prepare(self) -> bool:
+        """Takes the next frame that can be sent in hand; False where there is none now."""
+        while True:
+            item = self._next_item()
             if item is not None:
                 if self._prepare_item(item):
                     return True
                 continue
-            if conn.scheduler.is_empty():
+            stream = self._next_stream()
+            if stream is None:
                 return False
-            if conn.remote_window <= 0:
-                if conn.starved_since < 0:
-                    conn.starved_since = conn.now()
-                return False
-            stream = conn.scheduler.next()
-            if not isinstance(stream, Stream):
-                return False
-            outcome = self._prepare_data(stream, room)
+            outcome = self._prepare_data(stream, MAX_PAYLOAD)
             if outcome == PAUSE:
                 return False
             if outcome == 0:
-                if self._state == _PIECES and not vectored:
-                    self._pieces = [
-                        pack_data(stream.stream_id, self._flags, self._payload, self._padlen)
-                    ]
+                if self._state == _PIECES:
+                    self._pieces = [pack_data(stream.stream_id, self._flags, self._payload, self._padlen)]
                     self._index = 0
                     self._offset = 0
-                conn.in_hand = True
+                self._conn.in_hand = True
                 return True
 
     def _prepare_item(self, item: Item) -> bool:
@@ -499,8 +636,8 @@ class Sender:
             limit = min(wanted, limit)
             if limit <= 0:
                 raise CallbackFailure(f"callback data_source_read_length returned {wanted}")
-        elif limit > MAX_PAYLOAD:
-            limit = MAX_PAYLOAD
+        elif limit > self._frame_size:
+            limit = self._frame_size
         if body.has_callback():
             flags = self._read(stream, body, limit)
         else:

@@ -87,7 +87,7 @@ class Session:
         if scheduler is None:
             scheduler = Scheduler()
         self._conn = Connection(role == SERVER, callbacks, config, clock, scheduler)
-        self._sender = Sender(self._conn, callbacks, config.max_send_header_block_length)
+        self._sender = Sender(self._conn, callbacks, config)
         self._receiver = Receiver(self._conn, callbacks, config)
         self._default_read = overridden(callbacks, "read")
         self._recv = overridden(callbacks, "recv")
@@ -122,6 +122,17 @@ class Session:
         if _as_int(max_bytes, "max_bytes") < 1:
             raise InvalidArgument(f"max_bytes must be at least 1, not {max_bytes}")
         return self._sender.send_vectored(self, max_bytes)
+
+    def send_fd(self, fd: int, max_bytes: int = 1 << 24) -> int:
+        """Writes frames to a non-blocking stream socket by ``sendmsg``, DATA payloads uncopied, until it is full.
+
+        Returns the bytes written, 0 where there is nothing to send, or WOULDBLOCK where the socket took nothing.
+        What it did not take is kept, and ``want_write`` stays True until it is out. OSError where the socket fails,
+        which ends the session. This is the one call that does I/O itself.
+        """
+        if _as_int(max_bytes, "max_bytes") < 1:
+            raise InvalidArgument(f"max_bytes must be at least 1, not {max_bytes}")
+        return self._sender.send_fd(self, _as_int(fd, "fd"), max_bytes)
 
     def mem_recv(self, data: Buffer) -> int:
         """Takes bytes from the peer, at any split (``nghttp2_session_mem_recv2``).
