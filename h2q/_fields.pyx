@@ -6,15 +6,24 @@ submit.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_CheckExact, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
-from cpython.list cimport PyList_CheckExact
-from cpython.tuple cimport PyTuple_CheckExact, PyTuple_GET_ITEM, PyTuple_GET_SIZE
-from libc.stdint cimport INT64_MAX, int64_t, uint8_t
-from libc.string cimport memcmp
+from cpython.list cimport PyList_GET_SIZE
+from cpython.object cimport PyObject
+from libc.stdint cimport INT64_MAX, int64_t, uint8_t, uint64_t
+from libc.string cimport memcmp, memcpy
 
 from hpack import NeverIndexedHeaderTuple as _NeverIndexedHeaderTuple
 
 from . import _hpack_data as _data
 from .errors import InvalidArgument as _InvalidArgument
+
+cdef extern from "Python.h":
+    const uint8_t* octets "(const uint8_t *)PyBytes_AS_STRING"(PyObject*)
+    Py_ssize_t octet_count "PyBytes_GET_SIZE"(PyObject*)
+    bint is_bytes "PyBytes_CheckExact"(PyObject*)
+    PyObject* item_of "PyTuple_GET_ITEM"(PyObject*, Py_ssize_t)
+    Py_ssize_t item_count "PyTuple_GET_SIZE"(PyObject*)
+    bint is_tuple "PyTuple_CheckExact"(PyObject*)
+    PyObject* PyList_GET_ITEM(list, Py_ssize_t)
 
 cdef enum:
     EMPTY_NAME = 1
@@ -111,6 +120,31 @@ cdef inline bint all_of(const uint8_t* p, Py_ssize_t length, int bits) noexcept 
     return (common & bits) == bits
 
 
+cdef inline uint64_t controls(uint64_t word) noexcept nogil:
+    """Not 0 if any of the eight bytes is below 0x20 or is 0x7F."""
+    cdef uint64_t ones = 0x0101010101010101u
+    cdef uint64_t deletes = word ^ (ones * 0x7F)
+    return (((word - ones * 0x20) & ~word) | ((deletes - ones) & ~deletes)) & (ones * 0x80)
+
+
+cdef inline bint printable(const uint8_t* p, Py_ssize_t length) noexcept nogil:
+    """Whether no byte is a control character, eight at a time. Tabs have to be looked at again."""
+    cdef uint64_t word = 0
+    cdef uint64_t found = 0
+    cdef Py_ssize_t i = 0
+    if length < 8:
+        # The rest of the word must not be found.
+        word = 0x2020202020202020u
+        memcpy(&word, p, <size_t>length)
+        return controls(word) == 0
+    while i <= length - 8:
+        memcpy(&word, p + i, 8)
+        found |= controls(word)
+        i += 8
+    memcpy(&word, p + length - 8, 8)
+    return (found | controls(word)) == 0
+
+
 cdef inline bint equals_ignoring_case(
     const uint8_t* p, Py_ssize_t length, const char* lower, Py_ssize_t size
 ) noexcept nogil:
@@ -156,7 +190,7 @@ cdef bint valid_value(const uint8_t* value, Py_ssize_t length) noexcept nogil:
         return True
     if value[0] == 32 or value[0] == 9 or value[length - 1] == 32 or value[length - 1] == 9:
         return False
-    return all_of(value, length, C_VALUE)
+    return printable(value, length) or all_of(value, length, C_VALUE)
 
 
 cdef int64_t length_value(const uint8_t* value, Py_ssize_t length) noexcept nogil:
@@ -306,7 +340,11 @@ cpdef tuple plain_field(object field):
     return _octets(parts[0], "ascii"), _octets(parts[1], "utf-8"), never
 
 
-cdef object _checked(object field, bint check, int64_t* number):
+cdef inline bint sendable(const uint8_t* value, Py_ssize_t length) noexcept nogil:
+    return printable(value, length) or all_of(value, length, C_SENDABLE)
+
+
+cdef object _made(object field, bint check, int64_t* number):
     """The field in the encoder's form; `number` is set to the class of its name."""
     cdef bytes name, value
     name, value, never = plain_field(field)
@@ -317,7 +355,7 @@ cdef object _checked(object field, bint check, int64_t* number):
         if number[0] < METHOD_NAME:
             what = "an unknown pseudo-header field" if number[0] == UNKNOWN_PSEUDO else "not a field name"
             raise _InvalidArgument(f"{name!r} is {what}")
-        if not all_of(<const uint8_t*>PyBytes_AS_STRING(value), PyBytes_GET_SIZE(value), C_SENDABLE):
+        if not sendable(<const uint8_t*>PyBytes_AS_STRING(value), PyBytes_GET_SIZE(value)):
             raise _InvalidArgument(f"the value of {name!r} holds NUL, CR or LF")
     if never:
         return _NeverIndexedHeaderTuple(name, value)
@@ -332,33 +370,30 @@ cpdef list normalize(object headers, bint check):
     package's NeverIndexedHeaderTuple. With `check`, names must be tokens or known pseudo-header fields, these
     at the front, and values free of NUL, CR and LF (RFC 9113 section 8.2.1). Raises InvalidArgument naming
     the field, TypeError for the wrong type."""
-    cdef list fields = <list>headers if PyList_CheckExact(headers) else list(headers)
-    cdef list out = []
+    cdef list out = list(headers)
     cdef bint regular = False
     cdef int64_t number
-    cdef const uint8_t* name
-    cdef const uint8_t* value
-    cdef Py_ssize_t name_size, value_size
-    for field in fields:
+    cdef PyObject* field
+    cdef PyObject* name
+    cdef PyObject* value
+    cdef Py_ssize_t i
+    for i in range(PyList_GET_SIZE(out)):
         number = 0
-        if PyTuple_CheckExact(field) and PyTuple_GET_SIZE(field) == 2:
-            name_object = <object>PyTuple_GET_ITEM(field, 0)
-            value_object = <object>PyTuple_GET_ITEM(field, 1)
-            if PyBytes_CheckExact(name_object) and PyBytes_CheckExact(value_object):
-                name = <const uint8_t*>PyBytes_AS_STRING(name_object)
-                name_size = PyBytes_GET_SIZE(name_object)
-                value = <const uint8_t*>PyBytes_AS_STRING(value_object)
-                value_size = PyBytes_GET_SIZE(value_object)
+        field = PyList_GET_ITEM(out, i)
+        if is_tuple(field) and item_count(field) == 2:
+            name = item_of(field, 0)
+            value = item_of(field, 1)
+            if is_bytes(name) and is_bytes(value):
                 if not check:
-                    number = METHOD_NAME if all_of(name, name_size, C_LOWER) else 0
-                elif all_of(value, value_size, C_SENDABLE):
-                    number = name_class(name, name_size)
+                    if all_of(octets(name), octet_count(name), C_LOWER):
+                        continue
+                elif sendable(octets(value), octet_count(value)):
+                    number = name_class(octets(name), octet_count(name))
         if number < METHOD_NAME:
-            field = _checked(field, check, &number)
+            out[i] = _made(out[i], check, &number)
         if check:
             if number >= REGULAR:
                 regular = True
             elif regular:
-                raise _InvalidArgument(f"the pseudo-header field {field[0]!r} comes after a regular field")
-        out.append(field)
+                raise _InvalidArgument(f"the pseudo-header field {out[i][0]!r} comes after a regular field")
     return out

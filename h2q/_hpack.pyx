@@ -296,6 +296,7 @@ cdef class Decoder:
             for number in range(self._next - 1, self._oldest - 1, -1)
         ]
 
+    @cython.nonecheck(False)
     cdef FieldSection _run(self, const uint8_t* p, Py_ssize_t length, int64_t kind):
         cdef FieldSection section = FieldSection.__new__(FieldSection)
         cdef Fields fields
@@ -328,6 +329,7 @@ cdef class Decoder:
                 PyMem_Free(fields.at)
         return section
 
+    @cython.nonecheck(False)
     cdef int _decode(
         self, const uint8_t* p, const uint8_t* end, int64_t kind, Fields* fields, FieldSection section
     ) except -1:
@@ -445,6 +447,7 @@ cdef class Decoder:
         fields.room *= 4
         return 0
 
+    @cython.nonecheck(False)
     cdef const uint8_t* _literal(
         self, const uint8_t* p, const uint8_t* end, int64_t kind, PyObject** field, int64_t* facts
     ) except NULL:
@@ -482,6 +485,7 @@ cdef class Decoder:
             self._insert(field[0], facts[0], ENTRY_OVERHEAD + octet_count(name) + octet_count(value))
         return p
 
+    @cython.nonecheck(False)
     cdef Entry* _entry(self, int64_t index) noexcept:
         cdef int64_t number
         if index <= STATIC_COUNT:
@@ -489,6 +493,7 @@ cdef class Decoder:
         number = self._next - (index - STATIC_COUNT)
         return &self._ring[number & self._mask] if number >= self._oldest else NULL
 
+    @cython.nonecheck(False)
     cdef int _insert(self, PyObject* field, int64_t facts, int64_t size) except -1:
         cdef Entry* entry
         # RFC 7541 section 4.4: an entry larger than the table empties it, and is no error.
@@ -507,6 +512,7 @@ cdef class Decoder:
         self.table_size += size
         return 0
 
+    @cython.nonecheck(False)
     cdef void _evict(self, int64_t room) noexcept:
         """Drops the oldest entries until the table's size is at most `room` bytes."""
         cdef Entry* entry
@@ -713,6 +719,7 @@ cdef class Encoder:
             for number in range(self._next - 1, self._oldest - 1, -1)
         ]
 
+    @cython.nonecheck(False)
     cdef void _commit(self) noexcept:
         cdef Slot* slot
         while self._held < self._oldest:
@@ -735,6 +742,7 @@ cdef class Encoder:
         except MemoryError:
             pass
 
+    @cython.nonecheck(False)
     cdef void _restore(self) noexcept:
         cdef Slot* slot
         # The newest entry of a bucket is its head: taking the entries off in reverse restores the heads.
@@ -751,6 +759,7 @@ cdef class Encoder:
         self._update_due = self._saved_update_due
         self._shorten()
 
+    @cython.nonecheck(False)
     cdef int _encode(self, list fields, Out* out) except -1:
         cdef Py_ssize_t i = 0
         cdef PyObject* field
@@ -777,6 +786,7 @@ cdef class Encoder:
             self._field(<PyObject*>plain_name, <PyObject*>plain_value, never, out)
         return 0
 
+    @cython.nonecheck(False)
     cdef int _field(self, PyObject* name, PyObject* value, bint never, Out* out) except -1:
         cdef uint64_t name_hash
         cdef StaticName* known
@@ -843,6 +853,7 @@ cdef class Encoder:
             self._insert(name, value, name_hash, pair_hash, size)
         return 0
 
+    @cython.nonecheck(False)
     cdef int _insert(
         self, PyObject* name, PyObject* value, uint64_t name_hash, uint64_t pair_hash, int64_t size
     ) except -1:
