@@ -268,8 +268,13 @@ def session_server(make_callbacks: Callable[[], http2.Callbacks]) -> Iterator[in
 class Running:
     """A server whose event loop runs in a thread of its own."""
 
-    def __init__(self, application: Application, **options: Any) -> None:
-        self.loop = asyncio.new_event_loop()
+    def __init__(
+        self,
+        application: Application,
+        make_loop: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop,
+        **options: Any,
+    ) -> None:
+        self.loop = make_loop()
         self.problems: list[dict[str, Any]] = []
         self.loop.set_exception_handler(lambda loop, context: self.problems.append(context))
         self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)

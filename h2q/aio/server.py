@@ -170,7 +170,8 @@ class ServerProtocol(Http2Protocol):
 
     def opened(self) -> None:
         self.server.connections.add(self)
-        assert self.transport is not None
+        if self.transport is None:
+            return
         tls: ssl.SSLObject | None = self.transport.get_extra_info("ssl_object")
         # RFC 9113 section 3.2: over TLS, HTTP/2 is agreed upon by ALPN.
         self._encrypted = tls is not None

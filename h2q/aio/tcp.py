@@ -9,7 +9,7 @@ import asyncio
 import os
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 from .. import http2
 from ..errors import BadClientMagic, H2QError
@@ -83,8 +83,8 @@ class Http2Protocol(asyncio.Protocol):
     # What asyncio calls.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        # uvloop's transports are none of asyncio's classes.
+        self.transport = transport = cast("asyncio.Transport", transport)
         transport.set_write_buffer_limits(high=CHUNK)
         if transport.get_extra_info("ssl_object") is None and hasattr(os, "writev"):
             socket = transport.get_extra_info("socket")

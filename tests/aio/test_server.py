@@ -70,6 +70,21 @@ def test_tls(root: Path, tmp_path: Path) -> None:
         assert server.problems == []
 
 
+@pytest.mark.parametrize("tls", [False, True], ids=["cleartext", "tls"])
+def test_uvloop(root: Path, tmp_path: Path, tls: bool) -> None:
+    uvloop = pytest.importorskip("uvloop")
+    pair = localhost_pair(tmp_path / "pair")
+    context = server_context(pair.certificate, pair.key) if tls else None
+    with running(Site(root), make_loop=uvloop.new_event_loop, context=context) as server:
+        with Client(server.port, tls=tls) as client:
+            numbers = [client.submit("GET", "/big.bin") for _ in range(5)]
+            client.wait(*numbers)
+            expected = (root / "big.bin").read_bytes()
+            assert all(client.record.bodies[number] == expected for number in numbers)
+            assert client.request("POST", "/", bytes(1 << 20))[1].startswith(b"received 1048576 bytes")
+        assert server.problems == []
+
+
 def test_uploads_with_every_kind_of_end(site: Running) -> None:
     with Client(site.port) as client:
         assert client.request("POST", "/", b"")[1].startswith(b"received 0 bytes")
