@@ -283,7 +283,8 @@ class ControlFrames:
             # RFC 8336 section 2.1: what cannot be parsed is ignored.
             return
         if self._reports.wants_frames:
-            self._reports.received(make_origin(tuple(origins)))
+            # As nghttp2: an empty entry names nothing.
+            self._reports.received(make_origin(tuple([origin for origin in origins if origin])))
 
     def _priority_update(self, payload: bytes) -> None:
         """RFC 9218 section 7.1."""

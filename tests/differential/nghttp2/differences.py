@@ -72,7 +72,6 @@ DELIBERATE: dict[str, str] = {
     "late_empty_data_end_on_half_closed_here": _CLOSED,
     "late_headers_on_half_closed_here": _CLOSED,
     "priority_update_received[zero]": "RFC 9218 section 7.1: PRIORITY_UPDATE for stream 0 is a connection error",
-    "origin_received[empty_entry]": "an empty entry of ORIGIN is shown as it came; nghttp2 leaves it out",
     "cancelled_before_frame_send[window_update]": _CANCELLED,
     "cancelled_before_frame_send[connection_window_update]": _CANCELLED,
 }
