@@ -28,7 +28,10 @@ cdef class Packer:
     cpdef bint packs_extensions(self)
     cdef list commit_block(self, Item item)
     cdef undo_compression(self)
-    @cython.locals(conn=Connection, prefix=int64_t, error=int64_t, stream=Stream, opened=Stream, block=bytes, length=int64_t)
+    @cython.locals(
+        conn=Connection, prefix=int64_t, error=int64_t, stream=Stream, opened=Stream, block=bytes,
+        length=int64_t
+    )
     cdef int64_t pack_block(self, Item item) except? -12345
     cdef int64_t _choose_padding(self, Item item, int64_t length, int64_t limit) except -1
     @cython.locals(conn=Connection)

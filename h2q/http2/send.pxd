@@ -54,7 +54,10 @@ cdef class Sender:
     cdef bytes _next_piece(self)
     @cython.locals(conn=Connection, left=int64_t, piece=bytes, item=Item, stream=Stream, size=int64_t, outcome=int64_t)
     cdef _gather(self, DataBurst burst, int64_t max_bytes)
-    @cython.locals(conn=Connection, body=Body, window=int64_t, last_block=bint, alone=bint, taken=int64_t, charged=int64_t, ended=bint, frames=int64_t, frame=Frame)
+    @cython.locals(
+        conn=Connection, body=Body, window=int64_t, last_block=bint, alone=bint, taken=int64_t,
+        charged=int64_t, ended=bint, frames=int64_t, frame=Frame
+    )
     cdef int64_t _burst_data(self, DataBurst burst, Stream stream, int64_t max_bytes) except -1
     @cython.locals(length=int64_t)
     cdef _burst_payload(self, DataBurst burst, Stream stream)
@@ -82,7 +85,10 @@ cdef class Sender:
     @cython.locals(conn=Connection, body=Body, stream=Stream)
     cdef _drop_coming(self, Item item)
     cdef bint _may_send_data(self, Stream stream) except -1
-    @cython.locals(conn=Connection, body=Body, limit=int64_t, wanted=int64_t, flags=int64_t, unended=bint, length=int64_t, most=int64_t, frame=Frame)
+    @cython.locals(
+        conn=Connection, body=Body, limit=int64_t, wanted=int64_t, flags=int64_t, unended=bint,
+        length=int64_t, most=int64_t, frame=Frame
+    )
     cdef int64_t _prepare_data(self, Stream stream, int64_t room) except? -12345
     @cython.locals(conn=Connection)
     cdef int64_t _source_stopped(self, Stream stream, int64_t outcome) except? -12345
