@@ -8,8 +8,8 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Callable, Sequence
-from typing import Any, cast
+from collections.abc import Callable
+from typing import cast
 
 from .. import http2
 from ..errors import BadClientMagic, H2QError
@@ -22,8 +22,6 @@ CHUNK = 256 * 1024
 TURN = 4 * CHUNK
 #: How long a peer has to take the last frames of a connection and close its side, in seconds.
 LINGER = 1.0
-#: Vectors in one system call (IOV_MAX on Linux and the BSDs).
-MAX_VECTORS = 1024
 
 
 class Http2Protocol(asyncio.Protocol):
@@ -85,10 +83,10 @@ class Http2Protocol(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # uvloop's transports are none of asyncio's classes.
         self.transport = transport = cast("asyncio.Transport", transport)
-        transport.set_write_buffer_limits(high=CHUNK)
-        if transport.get_extra_info("ssl_object") is None and hasattr(os, "writev"):
-            socket = transport.get_extra_info("socket")
-            self._descriptor = -1 if socket is None else socket.fileno()
+        direct = transport.get_extra_info("ssl_object") is None and hasattr(os, "writev")
+        socket = transport.get_extra_info("socket")
+        self._descriptor = socket.fileno() if direct and socket is not None else -1
+        transport.set_write_buffer_limits(high=CHUNK if self._descriptor < 0 else 0)
         self._idle_timer = self.loop.call_later(min(self.idle_timeout, self.stall_timeout), self._check_idle)
         self.opened()
         if self.transport is not None:
@@ -141,12 +139,26 @@ class Http2Protocol(asyncio.Protocol):
         left = TURN
         try:
             while session.want_write and left > 0:
+                if self._descriptor >= 0 and not transport.get_write_buffer_size():
+                    # Past the transport while it has nothing of its own: the kernel takes the data where they are.
+                    sent = session.send_fd(self._descriptor, left)
+                    if sent == 0:
+                        break
+                    if sent > 0:
+                        left -= sent
+                        continue
+                # The transport waits for the socket, with one chunk, and tells by `resume_writing`.
                 buffers = session.send_vectored(CHUNK)
                 if not buffers:
                     break
-                left -= self._write(transport, buffers)
+                data = b"".join(buffers)
+                left -= len(data)
+                transport.write(data)
                 if self._paused_at is not None:
                     break
+        except OSError:
+            self.abort()
+            return
         except Exception as error:
             self._fail(error)
             return
@@ -164,30 +176,6 @@ class Http2Protocol(asyncio.Protocol):
     def _flush_again(self) -> None:
         self._flush_planned = False
         self.flush()
-
-    def _write(self, transport: asyncio.Transport, buffers: Sequence[Any]) -> int:
-        """Hand buffers to the transport; returns their size.
-
-        A cleartext transport whose own buffer is empty is passed by: `os.writev` takes the buffers where
-        they are, and only what the socket does not take is copied.
-        """
-        if self._descriptor < 0 or transport.get_write_buffer_size():
-            data = b"".join(buffers)
-            transport.write(data)
-            return len(data)
-        if len(buffers) > MAX_VECTORS:
-            buffers = [b"".join(buffers)]
-        total = sum(map(len, buffers))
-        try:
-            sent = os.writev(self._descriptor, buffers)
-        except (BlockingIOError, InterruptedError):
-            sent = 0
-        except OSError:
-            # The transport meets the same error and reports it the usual way.
-            sent = 0
-        if sent < total:
-            transport.write(memoryview(b"".join(buffers))[sent:])
-        return total
 
     def close(self) -> None:
         """Close when what has been handed to the transport is sent.
