@@ -134,9 +134,7 @@ def test_their_encoder_to_our_decoder(kernel, script):
 
 
 @given(
-    script=st.lists(
-        st.tuples(headers, st.lists(st.sampled_from([0, 50, 300, 4096, 10000]), max_size=3)), max_size=6
-    )
+    script=st.lists(st.tuples(headers, st.lists(st.sampled_from([0, 50, 300, 4096, 10000]), max_size=3)), max_size=6)
 )
 def test_our_encoder_to_their_decoder(kernel, script):
     encoder = kernel.Encoder(8192)

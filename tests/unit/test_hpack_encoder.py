@@ -134,9 +134,7 @@ def test_strings_are_huffman_coded_where_that_is_shorter(kernel):
     assert kernel.huffman.encode(b"aaa") == b"\x18\xc7"
 
 
-@pytest.mark.parametrize(
-    "size", [*range(125, 131), *range(198, 210), 300, 1000, 1023, 1024, 1025, 20000, 300000]
-)
+@pytest.mark.parametrize("size", [*range(125, 131), *range(198, 210), 300, 1000, 1023, 1024, 1025, 20000, 300000])
 @pytest.mark.parametrize("symbol", [b"a", b"\x00", b"z~"])
 def test_strings_of_every_length(kernel, size, symbol):
     encoder, decoder = pair(kernel)

@@ -130,9 +130,7 @@ def test_references_are_counted(kernel):
     assert sum(sys.getrefcount(each) for each in (name, value, field, secret)) - sum(before) <= 4
     for block in blocks:
         for _ in range(5):
-            (decoded, *_) = (
-                decoder.decode(block) if block is blocks[0] else decoder.decode_section(block, 0).headers
-            )
+            (decoded, *_) = decoder.decode(block) if block is blocks[0] else decoder.decode_section(block, 0).headers
     # The table, `decoded` and the argument.
     assert sys.getrefcount(decoded) <= 4
     assert sys.getrefcount(decoded[0]) <= 8

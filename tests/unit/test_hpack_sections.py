@@ -259,9 +259,7 @@ def test_malformed(kernel, kind, fields, index, reason):
 
 
 def test_only_the_first_malformed_field_counts(kernel):
-    facts = section(
-        kernel, [*GET, (b"upgrade", b""), (b"Name", b""), (b"x y", b""), (b"content-length", b"5")]
-    )
+    facts = section(kernel, [*GET, (b"upgrade", b""), (b"Name", b""), (b"x y", b""), (b"content-length", b"5")])
     assert facts.malformed == 4
     assert CONNECTION in facts.malformed_reason
     assert (facts.ignorable, facts.content_length, facts.pseudo) == (None, -1, 15)
