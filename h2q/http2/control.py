@@ -284,7 +284,7 @@ class ControlFrames:
             return
         if self._reports.wants_frames:
             # As nghttp2: an empty entry names nothing.
-            self._reports.received(make_origin(tuple([origin for origin in origins if origin])))
+            self._reports.received(make_origin(len(payload), tuple([origin for origin in origins if origin])))
 
     def _priority_update(self, payload: bytes) -> None:
         """RFC 9218 section 7.1."""

@@ -92,6 +92,6 @@ cpdef ExtensionFrame make_extension(int64_t length, int64_t type, int64_t flags,
 @cython.locals(frame=AltsvcFrame)
 cpdef AltsvcFrame make_altsvc(int64_t stream_id, bytes origin, bytes field_value)
 @cython.locals(frame=OriginFrame)
-cpdef OriginFrame make_origin(tuple origins)
+cpdef OriginFrame make_origin(int64_t length, tuple origins)
 @cython.locals(frame=PriorityUpdateFrame)
 cpdef PriorityUpdateFrame make_priority_update(int64_t prioritized_stream_id, bytes field_value, int64_t stream_id=*)

@@ -308,10 +308,10 @@ def make_altsvc(stream_id: int, origin: bytes, field_value: bytes) -> AltsvcFram
     return frame
 
 
-def make_origin(origins: tuple[bytes, ...]) -> OriginFrame:
+def make_origin(length: int, origins: tuple[bytes, ...]) -> OriginFrame:
     """ORIGIN."""
     frame = OriginFrame.__new__(OriginFrame)
-    frame.length = sum([2 + len(origin) for origin in origins])
+    frame.length = length
     frame.type = 12
     frame.flags = 0
     frame.stream_id = 0

@@ -109,7 +109,7 @@ class Item:
             if kind == T_ALTSVC:
                 return make_altsvc(self.stream_id, self.payload[0], self.payload[1])
             if kind == T_ORIGIN:
-                return make_origin(self.payload)
+                return make_origin(self.length, self.payload)
             if kind == T_PRIORITY_UPDATE:
                 return make_priority_update(self.value, self.payload)
         return make_extension(self.length, kind, self.flags, self.stream_id, self.payload)
