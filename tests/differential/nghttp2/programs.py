@@ -343,7 +343,7 @@ class _Player:
     def peer_data(self, which: int, size: int, end: bool) -> None:
         stream_id = self._pick(which, remote_open=True)
         if stream_id and not self._idle(stream_id):
-            self.d.recv(self.d.peer.data(stream_id, b"d" * size, end=end))
+            self.d.recv(self.d.peer.data(stream_id, b"d" * min(size, self._room(stream_id)), end=end))
 
     def peer_request(self, end: bool, urgency: int, incremental: bool) -> None:
         headers = list(REQUEST if end else POST)
@@ -376,7 +376,15 @@ class _Player:
         stream_id = {"zero": 0, "known": self._pick(which), "idle": 99, "own": 98}[where]
         if kind == 5 and len(payload) > 4:
             return  # a header block: what of it is reported before its error is left open
+        if kind == 0 and where == "known" and self._room(stream_id) < len(payload):
+            return
         self.d.recv(self.d.peer.frame(kind, flags, stream_id, payload))
+
+    def _room(self, stream_id: int) -> int:
+        # Beyond a stream's window 1.52 resets the stream, later versions end the connection.
+        session = self.d.session
+        stream, connection = session.get_stream_local_window_size(stream_id), session.get_local_window_size()
+        return max(0, int(min(stream, connection)))
 
     def _from_peer(self, stream_id: int) -> bool:
         return (stream_id % 2 == 1) == (self.d.role == SERVER)
