@@ -414,6 +414,7 @@ def origin_set(conn: Connection, origins: tuple[bytes, ...]) -> None:
         raise InvalidArgument("the origins do not fit in one frame")
     item = make_item(T_ORIGIN, 0, 0)
     item.builtin = True
+    item.length = size
     item.payload = origins
     conn.regular.push(item)
 
