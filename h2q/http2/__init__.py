@@ -1,6 +1,7 @@
 """HTTP/2 (RFC 9113) as libnghttp2 does it: sessions, callbacks, outcomes."""
 
 from ..config import Http2Config as Config
+from ..priority import parse as parse_priority
 from ..sources import File, Source
 from .callbacks import Callbacks
 from .constants import (
@@ -71,5 +72,6 @@ __all__ = [
     "check_path",
     "data_frame_buffers",
     "pack_settings_payload",
+    "parse_priority",
     "select_alpn",
 ]
