@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from support import flag
 
-from . import bodies, conditions, library, peers, receiving, sending
+from . import bodies, conditions, failing, library, peers, receiving, sending
 from .scenarios import SCENARIOS, run
 
-MODULES = (sending, conditions, bodies, peers, receiving)
+MODULES = (sending, conditions, bodies, failing, peers, receiving)
 NAMES = sorted(SCENARIOS)
 
 
