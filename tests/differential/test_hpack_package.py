@@ -149,7 +149,7 @@ def test_our_encoder_to_their_decoder(kernel, script):
         assert encoder.entries() == ours.entries() == list(theirs.header_table.dynamic_entries)
 
 
-@given(fields=headers)
+@given(fields=st.lists(st.tuples(names, values), max_size=15, unique=True))
 def test_our_blocks_are_no_longer_than_theirs(kernel, fields):
-    """A first block: both begin with nothing, and ours leaves Huffman out where it does not pay."""
+    """A first block, no field twice: ours leaves Huffman out where it does not pay; a secret costs two bytes more."""
     assert len(kernel.Encoder().encode(fields)) <= len(hpack.Encoder().encode(fields)) + 2 * len(fields)
