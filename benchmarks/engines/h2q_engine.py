@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from h2q import http2
@@ -31,7 +31,7 @@ class Counting(http2.Callbacks):
         self.messages = self.fields = self.bytes = self.closed = 0
 
     def on_headers(
-        self, session: Any, stream_id: int, headers: list[common.Field], end_stream: bool
+        self, session: Any, stream_id: int, headers: Sequence[common.Field], end_stream: bool
     ) -> None:
         self.messages += 1
         self.fields += len(headers)
@@ -51,7 +51,7 @@ class Answering(Counting):
     """A server that answers every request with 8 fields and 1 KiB."""
 
     def on_headers(
-        self, session: Any, stream_id: int, headers: list[common.Field], end_stream: bool
+        self, session: Any, stream_id: int, headers: Sequence[common.Field], end_stream: bool
     ) -> None:
         self.fields += len(headers)
         session.submit_response(stream_id, common.response_fields(), common.BODY)
@@ -103,15 +103,6 @@ class PaddedVectored(Counting):
         self.seed = seed = self.seed * 37 + 1 & 0xFF
         total: int = frame.length + 1 + (seed if seed < 255 else 254)
         return total if total < max_length else max_length
-
-
-class SmallFrames(Counting):
-    """Caps DATA payloads at 1 KiB by the callback for it."""
-
-    def data_source_read_length(
-        self, session: Any, frame_type: int, stream_id: int, session_window: int, stream_window: int, max_frame: int
-    ) -> int:
-        return common.SMALL_FRAME
 
 
 class Body:
@@ -236,42 +227,35 @@ def bulk_callbacks(units: int, callbacks: Callable[[], NoCopy] = NoCopy, size: i
     return Case(setup, run, check)
 
 
-def bulk_copying(units: int) -> Case:
-    """Whole frames through the `send` callback."""
-    data = large_body(units * common.FRAME)
+def bulk_copying(units: int, *, mem_send: bool) -> Case:
+    """Whole frames through the `send` callback, or one a call of `mem_send`.
+
+    As with the peers, the source is small enough to stay in the cache: the body is sent in pieces from it.
+    """
+    frames = 50  # in a piece
+    piece = common.SOURCE[: frames * common.FRAME]
+    pieces = units // frames
 
     def setup() -> list[Any]:
         app = Copying()
         session = server_with(app, 1)
-        session.submit_response(1, common.response_fields_of_any_length(), data)
+        session.submit_headers(1, common.response_fields_of_any_length())
+        flush(session)
         app.bytes = 0
         return [session, app]
 
     def run(state: list[Any]) -> None:
-        state[0].send()
+        session, app = state
+        for number in range(pieces):
+            session.submit_data(1, piece, end_stream=number + 1 == pieces)
+            if mem_send:
+                while frame := session.mem_send():
+                    app.bytes += len(frame)
+            else:
+                session.send()
 
     def check(state: list[Any]) -> None:
-        expect("bytes", units * (9 + common.FRAME) < state[1].bytes < units * (9 + common.FRAME) + 500, True)
-
-    return Case(setup, run, check)
-
-
-def bulk_mem_send(units: int) -> Case:
-    """One frame a call of `mem_send`."""
-    data = large_body(units * common.FRAME)
-
-    def setup() -> list[Any]:
-        session = server_with(Counting(), 1)
-        session.submit_response(1, common.response_fields_of_any_length(), data)
-        return [session, 0]
-
-    def run(state: list[Any]) -> None:
-        session = state[0]
-        while frame := session.mem_send():
-            state[1] += len(frame)
-
-    def check(state: list[Any]) -> None:
-        expect("bytes", units * (9 + common.FRAME) < state[1] < units * (9 + common.FRAME) + 500, True)
+        expect("bytes", state[1].bytes, units * (9 + common.FRAME))
 
     return Case(setup, run, check)
 
@@ -334,9 +318,10 @@ def turns_vectored(units: int) -> Case:
     """W3, the bodies being `bytes` of the same block."""
     turns = units // common.STREAMS
     data = large_body(turns * common.SMALL_FRAME)
+    config = http2.Config(data_frame_size=common.SMALL_FRAME)
 
     def setup() -> list[Any]:
-        session = server_with(SmallFrames(), common.STREAMS)
+        session = server_with(Counting(), common.STREAMS, config)
         for number in range(common.STREAMS):
             session.submit_response(2 * number + 1, common.response_fields_of_any_length(), data)
         while not is_data(session.mem_send()):
@@ -448,8 +433,8 @@ CASES: dict[str, Callable[[int], Case]] = {
     "W1 callbacks": bulk_callbacks,
     "W1p vectored": lambda units: bulk_vectored(units, PaddedVectored, common.PADDED_FRAME),
     "W1p callbacks": lambda units: bulk_callbacks(units, PaddedNoCopy, common.PADDED_FRAME),
-    "W1c send": bulk_copying,
-    "W1c mem_send": bulk_mem_send,
+    "W1c send": lambda units: bulk_copying(units, mem_send=False),
+    "W1c mem_send": lambda units: bulk_copying(units, mem_send=True),
     "W2": pair,
     "W2s": server,
     "W3 vectored": turns_vectored,
