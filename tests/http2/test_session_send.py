@@ -5,6 +5,8 @@ Everything else of the time chart is compared with libnghttp2 in tests/different
 
 from __future__ import annotations
 
+import gc
+import weakref
 from typing import Any
 
 import pytest
@@ -444,6 +446,13 @@ class TestReentry:
         assert [frame[0] for frame in wire(d)] == ["HEADERS", "PING"]
 
 
+class Body:
+    """A buffer that can be watched."""
+
+    def __init__(self, content: bytes) -> None:
+        self.content = bytearray(content)
+
+
 class TestAfterAFailure:
     """After a callback failed the session ends cleanly: the exception is the cause, nothing is sent twice."""
 
@@ -458,6 +467,45 @@ class TestAfterAFailure:
             d.session.send()
         assert isinstance(caught.value.__cause__, ScriptedFailure)
         assert caught.value.code == http2.Error.CALLBACK_FAILURE
+
+    @pytest.mark.parametrize(
+        "name", ["before_frame_send", "on_frame_send", "on_stream_close", "send", "read", "on_header", "on_frame_recv"]
+    )
+    def test_nothing_is_kept(self, name: str) -> None:
+        d = Driver(http2, SERVER)
+        body = Body(b"x" * 30000)
+        failing = ScriptedFailure(name)
+
+        def read(session: Any, stream_id: int, length: int, source: object) -> Any:
+            if name == "read":
+                raise failing
+            return b"y" * 100, http2.DATA_FLAG_EOF
+
+        d.script[name] = [failing]
+        with pytest.raises(CallbackFailure):
+            d.session.mem_recv(d.peer.headers(1, REQUEST, end=True) + d.peer.headers(3, REQUEST, end=True))
+            d.session.submit_response(1, OK, http2.Source(read, body))
+            d.session.submit_response(3, OK, memoryview(body.content))
+            d.session.send()
+        if name not in ("on_header", "on_frame_recv"):
+            # The buffer is let go at once, not when the session is.
+            body.content.append(1)
+        watched = [weakref.ref(body), weakref.ref(d.session), weakref.ref(d.callbacks)]
+        failing.__traceback__ = None
+        del body, d, read
+        gc.collect()
+        assert [thing() for thing in watched] == [None, None, None]
+
+    def test_calls_after_a_failure(self) -> None:
+        d = server(1)
+        d.submit_response(1, OK, b"body")
+        d.script["on_frame_send"] = [ScriptedFailure()]
+        d.call("send")
+        assert not d.session.want_read
+        assert not d.session.want_write
+        for name, arguments in (("send", ()), ("mem_send", ()), ("mem_recv", (b"x",)), ("submit_ping", ())):
+            with pytest.raises(InvalidState):
+                getattr(d.session, name)(*arguments)
 
     def test_refused_calls_do_not_change_anything(self) -> None:
         d = client()

@@ -10,6 +10,8 @@ import pytest
 from support import flag
 
 from . import bodies, conditions, failing, library, peers, receiving, sending
+from .driver import Driver
+from .programs import Program, play
 from .scenarios import SCENARIOS, run
 
 MODULES = (sending, conditions, bodies, failing, peers, receiving)
@@ -30,13 +32,25 @@ def require_library() -> Any:
     return library
 
 
-def first_difference(theirs: list[Any], ours: list[Any], context: int = 6) -> str:
+def transcript(api: Any, program: Program, split: int = 0) -> list[Any]:
+    """The transcript of a random program on `api`."""
+    drivers: list[Driver] = []
+
+    def make(role: str, **options: Any) -> Driver:
+        drivers.append(Driver(api, role, split=split, **options))
+        return drivers[-1]
+
+    play(make, program)
+    return drivers[0].finish()
+
+
+def first_difference(theirs: list[Any], ours: list[Any], *, them: str = "libnghttp2", us: str = "h2q") -> str:
     """The place where two transcripts part, with what came before; "" where they are equal."""
     for index, (expected, seen) in enumerate(zip_longest(theirs, ours)):
         if expected != seen:
-            before = "\n".join(f"    {event}" for event in ours[max(0, index - context) : index])
-            return f"{before}\n  libnghttp2: {expected}\n  h2q:        {seen}"
+            before = "\n".join(f"    {event}" for event in ours[max(0, index - 6) : index])
+            return f"{before}\n  {them + ':':11} {expected}\n  {us + ':':11} {seen}"
     return ""
 
 
-__all__ = ["NAMES", "first_difference", "http2", "require_library", "run"]
+__all__ = ["NAMES", "first_difference", "http2", "require_library", "run", "transcript"]
