@@ -22,12 +22,13 @@ cdef class HeaderBlocks:
     cdef FrameReader _reader
     cdef Reports _reports
     cdef object _on_begin_frame, _on_begin_headers, _on_header, _on_invalid_header, _on_headers
-    cdef int64_t _max_continuations, _max_reserved
+    cdef int64_t _max_continuations, _max_reserved, _max_length
     cdef int64_t stage
     cdef bint paused, _ignored
     cdef int64_t _type, _flags, _stream_id, _length, _padlen, _category, _promised, _kind, _continuations
     cdef list _fragments, _fields
     cdef FieldSection _section
+    cdef object _ignorable
     cdef Py_ssize_t _at
     cdef Frame _frame
 
@@ -58,7 +59,7 @@ cdef class HeaderBlocks:
     cdef _refuse_list(self, int64_t subject)
     @cython.locals(
         conn=Connection, section=FieldSection, subject=int64_t, fault=int64_t, drop_length=bint,
-        stream=Stream, headers=list, ignorable=list, index=Py_ssize_t, field=tuple, outcome=int64_t
+        stream=Stream, headers=list, index=Py_ssize_t, field=object, outcome=int64_t
     )
     cdef report_fields(self)
     cdef _drop_section(self)

@@ -32,6 +32,7 @@ from .constants import (
     F_PADDED,
     F_PRIORITY,
     INTERNAL_ERROR,
+    MAX_PAYLOAD,
     MAX_STREAM_ID,
     NV_FLAG_NO_INDEX,
     OPENED,
@@ -74,10 +75,12 @@ class HeaderBlocks:
         "_flags",
         "_fragments",
         "_frame",
+        "_ignorable",
         "_ignored",
         "_kind",
         "_length",
         "_max_continuations",
+        "_max_length",
         "_max_reserved",
         "_on_begin_frame",
         "_on_begin_headers",
@@ -103,6 +106,8 @@ class HeaderBlocks:
         self._reports = reports
         self._max_continuations = config.max_continuations
         self._max_reserved = config.max_reserved_remote_streams
+        #: Large frames do not make longer blocks than the smallest ones could.
+        self._max_length = max(2 * config.max_header_list_size, MAX_PAYLOAD * (1 + config.max_continuations))
         self._on_begin_frame = overridden(callbacks, "on_begin_frame")
         self._on_begin_headers = overridden(callbacks, "on_begin_headers")
         self._on_header = overridden(callbacks, "on_header")
@@ -125,6 +130,7 @@ class HeaderBlocks:
         self._fragments: list[bytes] = []
         #: The decoded fields, of which those before ``_at`` have been reported.
         self._section: FieldSection | None = None
+        self._ignorable: Any = None
         self._fields: list[Any] = []
         self._at = 0
         self._frame: Frame | None = None
@@ -237,7 +243,7 @@ class HeaderBlocks:
         conn.last_recv_stream_id = stream_id
         if conn.num_incoming >= conn.local.max_concurrent_streams:
             return self._break_block(ERR_PROTO, b"more streams than SETTINGS_MAX_CONCURRENT_STREAMS")
-        if conn.term_on_send or conn.goaway_sent:
+        if conn.term_on_send or conn.goaway_sent or conn.refusing:
             conn.glitch()
             return False
         if depends_on_itself:
@@ -306,6 +312,7 @@ class HeaderBlocks:
         if not conn.is_mine(stream_id):
             return self._break_block(ERR_PROTO, b"PUSH_PROMISE on a stream of the server")
         if conn.term_on_send or conn.goaway_sent:
+            conn.glitch()
             return False
         if not conn.is_new_peer_stream(promised):
             return self._break_block(ERR_PROTO, b"PUSH_PROMISE of a stream that cannot be promised")
@@ -321,6 +328,7 @@ class HeaderBlocks:
         ):
             conn.stats.streams_refused += 1
             conn.add_rst_stream(promised, CODE_CANCEL, True)
+            conn.glitch()
             return False
         if stream.shut & SHUT_RD:
             return self._break_block(ERR_STREAM_CLOSED, b"PUSH_PROMISE behind END_STREAM")
@@ -363,6 +371,9 @@ class HeaderBlocks:
             )
         self._flags |= reader.flags & F_END_HEADERS
         self._length += reader.length
+        if self._length > self._max_length:
+            conn.fail_connection(ENHANCE_YOUR_CALM, b"header block too long")
+            return False
         if self._on_begin_frame is not None and not self._ignored:
             conn.calling = "on_begin_frame"
             conn.expect_zero(
@@ -410,6 +421,7 @@ class HeaderBlocks:
             return
         self._section = section
         self._fields = section.headers
+        self._ignorable = None if section.ignorable is None else frozenset(section.ignorable)
         if conn.messaging and self._kind != _TRAILERS:
             fault = first_fault(
                 section,
@@ -453,7 +465,7 @@ class HeaderBlocks:
                 stream = conn.find(subject)
                 drop_length = stream is not None and hidden(section, stream)
         headers = section.headers
-        ignorable = section.ignorable
+        ignorable = self._ignorable
         if self._on_header is not None and self._frame is None:
             self._fields = []
             self._frame = self._snapshot()
@@ -552,7 +564,7 @@ class HeaderBlocks:
                 self._drop_section()
                 return
             if section.ignorable is not None:
-                headers = [headers[index] for index in range(len(headers)) if index not in section.ignorable]
+                headers = [headers[index] for index in range(len(headers)) if index not in self._ignorable]
             if self._kind == _RESPONSE and hidden(section, stream):
                 headers = [field for field in headers if field[0] != b"content-length"]
             self._fields = headers

@@ -14,7 +14,7 @@ cdef int64_t INTERNAL_ERROR, MAX_STREAM_ID, MAX_WINDOW, REFUSED_STREAM, RESERVED
 cdef int64_t S_ENABLE_CONNECT_PROTOCOL, S_ENABLE_PUSH, S_MAX_CONCURRENT_STREAMS
 cdef int64_t S_HEADER_TABLE_SIZE, S_INITIAL_WINDOW_SIZE, SHUT_RD, SHUT_RDWR, SHUT_WR
 cdef int64_t T_GOAWAY, T_PING, T_RST_STREAM, T_SETTINGS, T_WINDOW_UPDATE
-cdef int64_t _SHORTEST_RTT, _REMEMBERED
+cdef int64_t _SHORTEST_RTT, _REMEMBERED, _WORTHWHILE
 
 @cython.final
 cdef class Connection:
@@ -39,7 +39,7 @@ cdef class Connection:
     cdef bint update_queued, auto_window
     cdef int64_t max_auto_window, grown_at, rtt, ping_sent_at
 
-    cdef bint term_on_send, term_sent, goaway_sent, goaway_received, goaway_submitted, ignore_all
+    cdef bint term_on_send, term_sent, goaway_sent, goaway_received, goaway_submitted, ignore_all, refusing
     cdef int64_t local_last_stream_id, remote_last_stream_id
 
     cdef Settings local, remote
@@ -52,13 +52,13 @@ cdef class Connection:
     cdef bint messaging
     cdef readonly Stats stats
     cdef RateLimit resets, glitches
-    cdef int64_t _zero_window_timeout, starved_since
+    cdef int64_t _zero_window_timeout, starved_since, granted
 
     cpdef enter(self, object session)
     cpdef leave(self)
     @cython.locals(name=str)
     cpdef object fail(self, object error)
-    @cython.locals(stream=Stream, item=Item)
+    @cython.locals(stream=Stream, queue=Queue, item=Item)
     cpdef drop_output(self)
     cdef int64_t outcome(self, object result) except? -12345
     cdef expect_zero(self, object result)
@@ -127,8 +127,10 @@ cdef class Connection:
     )
     cdef apply_local_settings(self, tuple settings)
     @cython.locals(change=int64_t, stream=Stream)
-    cdef bint change_remote_window(self, int64_t window) except -1
+    cdef bint change_remote_window(self, int64_t window, int64_t largest) except -1
 
+    cdef bint is_starved(self) except -1
+    cdef add_remote_window(self, int64_t increment)
     @cython.locals(since=int64_t)
     cpdef int64_t expiry(self) except? -12345
     @cython.locals(limit=int64_t)

@@ -49,6 +49,8 @@ from .stream import Stream
 _SHORTEST_RTT = 1_000_000
 #: How many closed streams are remembered, to tell a late frame from a wrong one.
 _REMEMBERED = 128
+#: Less window than this, in the time that a stream or the connection may wait for it, counts as none.
+_WORTHWHILE = 1024
 
 
 class Connection:
@@ -73,6 +75,7 @@ class Connection:
         "goaway_received",
         "goaway_sent",
         "goaway_submitted",
+        "granted",
         "grown_at",
         "ignore_all",
         "in_hand",
@@ -103,6 +106,7 @@ class Connection:
         "recv_window",
         "reduction",
         "regular",
+        "refusing",
         "remote",
         "remote_last_stream_id",
         "remote_settings_received",
@@ -184,6 +188,8 @@ class Connection:
         self.remote_last_stream_id = MAX_STREAM_ID
         #: Set by a connection error or terminate_session: what arrives is not looked at any more.
         self.ignore_all = False
+        #: The peer has reset too many streams: it gets no new ones while the GOAWAY that says so waits to be sent.
+        self.refusing = False
 
         self.local = Settings()
         self.remote = Settings()
@@ -209,6 +215,8 @@ class Connection:
         #: Streams with data and no window, in the order in which they ran out, with the time.
         self.blocked: dict[int, int] = {}
         self.starved_since = -1
+        #: Window that the connection was given since.
+        self.granted = 0
 
     # -- calls in and out
 
@@ -229,6 +237,8 @@ class Connection:
         """Ends the session after an error that left an I/O call; returns what the caller is to see."""
         name = self.calling
         self.calling = None
+        if name is None and isinstance(error, Flooded):
+            self.stats.floods += 1
         if name is not None and isinstance(error, Exception):
             cause = error
             error = CallbackFailure(f"callback {name} raised {cause!r}")
@@ -244,12 +254,17 @@ class Connection:
             if stream.body is not None:
                 stream.body.release()
                 stream.body = None
-            stream.coming = None
-        item = self.opening.first
-        while item is not None:
-            if item.body is not None:
-                item.body.release()
-            item = item.next
+            if stream.coming is not None:
+                stream.coming.release()
+                stream.coming = None
+        for queue in (self.opening, self.regular):
+            item = queue.first
+            while item is not None:
+                if item.body is not None:
+                    item.body.release()
+                item = item.next
+        self.blocked.clear()
+        self.starved_since = -1
         self.urgent.clear()
         self.regular.clear()
         self.opening.clear()
@@ -403,6 +418,9 @@ class Connection:
             return
         stream.body = None
         self.scheduler.block(stream)
+        if self.starved_since >= 0 and self.scheduler.is_empty():
+            self.starved_since = -1
+            self.granted = 0
         if stream.flow_blocked:
             self.unblock_flow(stream)
         stream.parked = False
@@ -428,7 +446,10 @@ class Connection:
         stream.flow_blocked = True
         self.scheduler.block(stream)
         if self._zero_window_timeout:
-            self.blocked[stream.stream_id] = self.now()
+            if stream.blocked_at < 0 or stream.granted >= _WORTHWHILE:
+                stream.blocked_at = self.now()
+                stream.granted = 0
+            self.blocked[stream.stream_id] = stream.blocked_at
 
     def unblock_flow(self, stream: Stream) -> None:
         """The stream has window again, or no need of it."""
@@ -574,6 +595,7 @@ class Connection:
             return
         if not self.resets.drain(self.now()):
             self.add_goaway(self.last_recv_stream_id, INTERNAL_ERROR, b"", False, False)
+            self.refusing = True
 
     # -- receive windows
 
@@ -734,14 +756,22 @@ class Connection:
         for setting, value in settings:
             self.local.put(setting, value)
 
-    def change_remote_window(self, window: int) -> bool:
-        """A new INITIAL_WINDOW_SIZE moves every stream's window (RFC 9113 section 6.9.2); False: one overflows."""
+    def change_remote_window(self, window: int, largest: int) -> bool:
+        """A new INITIAL_WINDOW_SIZE moves every stream's window (RFC 9113 section 6.9.2); False: one overflows.
+
+        ``largest`` is the largest of several values that came in one frame, of which ``window`` was the last.
+        """
+        change = largest - self.remote.initial_window_size
+        if change > 0:
+            for stream in self.streams.values():
+                if stream.remote_window + change > MAX_WINDOW:
+                    return False
         change = window - self.remote.initial_window_size
-        for stream in self.streams.values():
-            if stream.remote_window + change > MAX_WINDOW:
-                return False
+        if change == 0:
+            return True
         for stream in self.streams.values():
             stream.remote_window += change
+            stream.granted += change
             if stream.flow_blocked and stream.remote_window > 0:
                 self.unblock_flow(stream)
         self.remote.initial_window_size = window
@@ -749,11 +779,24 @@ class Connection:
 
     # -- time
 
+    def is_starved(self) -> bool:
+        """Whether data waits for the connection's window, and has since ``starved_since``."""
+        return self.starved_since >= 0 and self.remote_window <= 0 and not self.scheduler.is_empty()
+
+    def add_remote_window(self, increment: int) -> None:
+        """The peer gives more window on the connection; a few bytes at a time do not count (CVE-2019-9511)."""
+        self.remote_window += increment
+        if self.starved_since >= 0:
+            self.granted += increment
+            if self.granted >= _WORTHWHILE:
+                self.granted = 0
+                self.starved_since = -1
+
     def expiry(self) -> int:
         """When a peer that gives no window has had its time, -1 where none is blocked."""
         if not self._zero_window_timeout or self.failed is not None or self.term_on_send:
             return -1
-        since = self.starved_since
+        since = self.starved_since if self.is_starved() else -1
         for blocked in self.blocked.values():
             if since < 0 or blocked < since:
                 since = blocked
@@ -762,16 +805,17 @@ class Connection:
 
     def expire(self, now: int) -> None:
         """Resets the streams, and ends the connection, whose time is up."""
+        if not self._zero_window_timeout:
+            return
         limit = now - self._zero_window_timeout
-        if self.starved_since >= 0 and self.starved_since <= limit:
+        if self.is_starved() and self.starved_since <= limit:
             self.stats.window_timeouts += 1
             self.starved_since = -1
             self.fail_connection(ENHANCE_YOUR_CALM, b"no window for too long")
             return
         for stream_id, since in list(self.blocked.items()):
             if since > limit:
-                break
+                continue
             self.stats.window_timeouts += 1
-            self.stats.resets_sent += 1
             del self.blocked[stream_id]
             self.add_rst_stream(stream_id, CODE_CANCEL, False)

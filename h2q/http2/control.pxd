@@ -31,9 +31,13 @@ cdef class ControlFrames:
     @cython.locals(conn=Connection, stream_id=int64_t, frame=Frame, stream=Stream)
     cdef _rst_stream(self, int64_t error_code)
     @cython.locals(
-        conn=Connection, settings=tuple, frame=Frame, item=Item, setting=int64_t, value=int64_t, error=int64_t
+        conn=Connection, settings=tuple, frame=Frame, item=Item, error=int64_t
     )
     cdef _settings(self, bytes payload)
+    @cython.locals(
+        conn=Connection, window=int64_t, largest=int64_t, setting=int64_t, value=int64_t, error=int64_t
+    )
+    cdef int64_t _apply_settings(self, object settings) except? -12345
     @cython.locals(conn=Connection, known=int64_t)
     cdef int64_t _apply_setting(self, int64_t setting, int64_t value) except? -12345
     @cython.locals(conn=Connection, frame=Frame)
@@ -48,5 +52,5 @@ cdef class ControlFrames:
     cdef _origin(self, bytes payload)
     @cython.locals(conn=Connection, prioritized=int64_t, frame=Frame, stream=Stream, parsed=tuple)
     cdef _priority_update(self, bytes payload)
-    @cython.locals(conn=Connection, frame=Frame, setting=int64_t, value=int64_t, error=int64_t)
+    @cython.locals(conn=Connection, frame=Frame, error=int64_t)
     cdef upgrade(self, list settings)

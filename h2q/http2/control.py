@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from .._core import FrameReader, parse_altsvc, parse_origin, parse_settings, parse_u32
 from ..config import Http2Config
 from ..errors import InvalidArgument
@@ -95,8 +97,7 @@ class ControlFrames:
             if conn.remote_window > MAX_WINDOW - increment:
                 self._reports.break_connection(frame, ERR_FLOW_CONTROL, b"window larger than 2^31-1")
                 return
-            conn.remote_window += increment
-            conn.starved_since = -1
+            conn.add_remote_window(increment)
             if self._reports.wants_frames:
                 self._reports.received(frame)
             return
@@ -116,6 +117,7 @@ class ControlFrames:
             self._reports.break_connection(frame, ERR_FLOW_CONTROL, b"window larger than 2^31-1")
             return
         stream.remote_window += increment
+        stream.granted += increment
         if stream.flow_blocked and stream.remote_window > 0:
             conn.unblock_flow(stream)
         if self._reports.wants_frames:
@@ -155,14 +157,19 @@ class ControlFrames:
             conn.apply_local_settings(item.payload)
             conn.measure(item.length)
         else:
+            conn.stats.settings_received += 1
             if not conn.remote_settings_received:
                 conn.remote_settings_received = True
                 conn.remote.max_concurrent_streams = UNLIMITED
-            for setting, value in settings:
-                error = self._apply_setting(setting, value)
-                if error < 0:
-                    self._reports.break_connection(frame, error, b"SETTINGS value out of range")
+            else:
+                # A change costs the peer 15 bytes and us a walk over all streams.
+                conn.glitch()
+                if conn.ignore_all:
                     return
+            error = self._apply_settings(settings)
+            if error < 0:
+                self._reports.break_connection(frame, error, b"SETTINGS value out of range")
+                return
             if conn.remote.no_rfc7540_priorities == UNLIMITED:
                 conn.remote.no_rfc7540_priorities = 0
             if not conn.is_closing():
@@ -176,13 +183,29 @@ class ControlFrames:
         conn.remote_settings_received = True
         conn.remote.max_concurrent_streams = UNLIMITED
         frame = make_settings(0, tuple(settings))
+        error = self._apply_settings(settings)
+        if error < 0:
+            self._reports.break_connection(frame, error, b"HTTP2-Settings value out of range")
+            return
+        if self._reports.wants_frames:
+            self._reports.received(frame)
+
+    def _apply_settings(self, settings: Sequence[tuple[int, int]]) -> int:
+        """The values of one frame, in order (RFC 9113 section 6.5.3); the streams' windows are moved once."""
+        conn = self._conn
+        window = -1
+        largest = -1
+        error = 0
         for setting, value in settings:
             error = self._apply_setting(setting, value)
             if error < 0:
-                self._reports.break_connection(frame, error, b"HTTP2-Settings value out of range")
-                return
-        if self._reports.wants_frames:
-            self._reports.received(frame)
+                break
+            if setting == S_INITIAL_WINDOW_SIZE:
+                window = value
+                largest = max(largest, value)
+        if window >= 0 and not conn.change_remote_window(window, largest):
+            return ERR_FLOW_CONTROL
+        return error
 
     def _apply_setting(self, setting: int, value: int) -> int:
         """One value of the peer's; a negative library error where it is wrong (RFC 9113 section 6.5.2)."""
@@ -195,7 +218,7 @@ class ControlFrames:
             if value and not conn.server:
                 return ERR_PROTO
         elif setting == S_INITIAL_WINDOW_SIZE:
-            return 0 if conn.change_remote_window(value) else ERR_FLOW_CONTROL
+            return 0
         elif setting == S_ENABLE_CONNECT_PROTOCOL:
             # RFC 8441 section 3: not to be taken back.
             if not conn.server and not value and conn.remote.enable_connect_protocol:
@@ -214,6 +237,7 @@ class ControlFrames:
         if self._reader.stream_id != 0:
             self._reports.break_connection(frame, ERR_PROTO, b"PING on a stream")
             return
+        conn.stats.pings_received += 1
         if self._flags & F_ACK:
             conn.measure(conn.ping_sent_at)
             conn.ping_sent_at = 0
@@ -233,6 +257,11 @@ class ControlFrames:
         if (last > 0 and not conn.is_mine(last)) or last > conn.remote_last_stream_id:
             self._reports.break_connection(frame, ERR_PROTO, b"GOAWAY with a wrong last stream id")
             return
+        if conn.goaway_received:
+            # One to give notice and one to end it are usual; each makes us walk over all streams.
+            conn.glitch()
+            if conn.ignore_all:
+                return
         conn.goaway_received = True
         conn.remote_last_stream_id = last
         if self._reports.wants_frames:

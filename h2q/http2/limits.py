@@ -37,14 +37,17 @@ class Stats:
         "continuations",
         "data_received",
         "data_sent",
+        "floods",
         "frames_received",
         "frames_sent",
         "glitches",
         "header_lists_refused",
         "malformed_messages",
+        "pings_received",
         "resets_provoked",
         "resets_received",
         "resets_sent",
+        "settings_received",
         "streams_closed",
         "streams_opened",
         "streams_refused",
@@ -56,14 +59,17 @@ class Stats:
         self.continuations = 0
         self.data_received = 0
         self.data_sent = 0
+        self.floods = 0
         self.frames_received = 0
         self.frames_sent = 0
         self.glitches = 0
         self.header_lists_refused = 0
         self.malformed_messages = 0
+        self.pings_received = 0
         self.resets_provoked = 0
         self.resets_received = 0
         self.resets_sent = 0
+        self.settings_received = 0
         self.streams_closed = 0
         self.streams_opened = 0
         self.streams_refused = 0
@@ -79,14 +85,17 @@ STATS = (
     "continuations",
     "data_received",
     "data_sent",
+    "floods",
     "frames_received",
     "frames_sent",
     "glitches",
     "header_lists_refused",
     "malformed_messages",
+    "pings_received",
     "resets_provoked",
     "resets_received",
     "resets_sent",
+    "settings_received",
     "streams_closed",
     "streams_opened",
     "streams_refused",

@@ -11,9 +11,9 @@ from .stream cimport Stream
 from .validate cimport accepts, ends_well
 
 cdef int64_t CANCEL, CLOSING, CODE_FRAME_SIZE_ERROR, CODE_STREAM_CLOSED, ENHANCE_YOUR_CALM, ERR_HTTP_MESSAGING
-cdef int64_t ERR_PROTO, ERR_SETTINGS_EXPECTED, F_ACK, F_END_HEADERS, F_END_STREAM, F_PADDED, F_PRIORITY, OPENED
+cdef int64_t EOF, ERR_PROTO, ERR_SETTINGS_EXPECTED, F_ACK, F_END_HEADERS, F_END_STREAM, F_PADDED, F_PRIORITY, OPENED
 cdef int64_t PAUSE, PROTOCOL_ERROR, RESERVED, SHUT_RD, T_ALTSVC, T_CONTINUATION, T_DATA, T_GOAWAY, T_HEADERS, T_PING
-cdef int64_t T_PRIORITY, T_PRIORITY_UPDATE, T_PUSH_PROMISE, T_RST_STREAM, T_SETTINGS, T_WINDOW_UPDATE
+cdef int64_t T_PRIORITY, T_PRIORITY_UPDATE, T_PUSH_PROMISE, T_RST_STREAM, T_SETTINGS, T_WINDOW_UPDATE, WOULDBLOCK
 cdef int64_t COMPLETE, CONTINUED
 cdef int64_t _MAGIC, _FIRST, _HEAD, _PAYLOAD, _PAD, _DATA, _DROP_DATA, _DROP, _EXTENSION, _CONTINUATION_HEAD
 cdef int64_t _CONTINUATION, _FIELDS, _LONGEST_PRIORITY
@@ -33,11 +33,15 @@ cdef class Receiver:
     cdef Stream _stream
 
     @cython.locals(conn=Connection)
+    cpdef pull(self, object session, object callback, int64_t length)
+    @cython.locals(conn=Connection)
     cpdef upgrade(self, object session, list settings)
     @cython.locals(conn=Connection, size=int64_t)
     cpdef int64_t mem_recv(self, object session, object data) except -1
     @cython.locals(conn=Connection, reader=FrameReader, payload=bytes, matched=int64_t)
     cdef _run(self)
+    @cython.locals(conn=Connection, waiting=int64_t)
+    cdef _check_queue(self)
     @cython.locals(conn=Connection, reader=FrameReader, kind=int64_t, length=int64_t, flags=int64_t)
     cdef _on_head(self)
     cdef _wrong_size(self)

@@ -17,6 +17,7 @@ from .constants import (
     CODE_FRAME_SIZE_ERROR,
     CODE_STREAM_CLOSED,
     ENHANCE_YOUR_CALM,
+    EOF,
     ERR_HTTP_MESSAGING,
     ERR_PROTO,
     ERR_SETTINGS_EXPECTED,
@@ -42,6 +43,7 @@ from .constants import (
     T_RST_STREAM,
     T_SETTINGS,
     T_WINDOW_UPDATE,
+    WOULDBLOCK,
 )
 from .control import ControlFrames
 from .frames import Frame, make_data, make_extension, make_head
@@ -129,17 +131,35 @@ class Receiver:
         try:
             conn.stats.bytes_received += size
             self._run()
-            if not conn.ignore_all:
+            if self._paused and not conn.ignore_all:
                 size = self._reader.position
             self._reader.drop_input()
-            if conn.queue_size() > conn.max_queue:
-                raise Flooded(f"{conn.queue_size()} frames wait to be sent")
+            self._check_queue()
         except BaseException as error:
             self._reader.reset()
             raise conn.fail(error)  # noqa: B904
         finally:
             conn.leave()
         return size
+
+    def pull(self, session: Any, callback: Any, length: int) -> Any:
+        """What the ``recv`` callback gives: bytes, or an outcome that ends the session's recv."""
+        conn = self._conn
+        conn.enter(session)
+        try:
+            conn.calling = "recv"
+            data = callback(session, length)
+            conn.calling = None
+            if isinstance(data, int):
+                if data not in (0, EOF, WOULDBLOCK):
+                    raise CallbackFailure(f"callback recv returned {data}")
+            elif not isinstance(data, bytes | bytearray | memoryview) or len(data) > length:
+                raise CallbackFailure(f"callback recv returned {type(data).__name__} for {length} bytes")
+            return data
+        except BaseException as error:
+            raise conn.fail(error)  # noqa: B904
+        finally:
+            conn.leave()
 
     def upgrade(self, session: Any, settings: list[tuple[int, int]]) -> None:
         """Takes the HTTP2-Settings of an upgrade request."""
@@ -161,8 +181,11 @@ class Receiver:
         self._paused = False
         while not (conn.ignore_all or self._paused):
             if self._state == _HEAD:
+                if (conn.goaway_received or conn.goaway_sent) and not conn.want_read():
+                    return
                 if not reader.next_head():
                     return
+                self._check_queue()
                 conn.stats.frames_received += 1
                 self._on_head()
             elif self._state == _DATA:
@@ -222,6 +245,13 @@ class Receiver:
                 if matched == 0:
                     return
                 self._state = _FIRST
+
+    def _check_queue(self) -> None:
+        """Looked at for each frame: one large input must not make the queues longer than many small ones may."""
+        conn = self._conn
+        waiting = conn.urgent.size + conn.regular.size
+        if waiting > conn.max_queue:
+            raise Flooded(f"{waiting} frames wait to be sent")
 
     def _on_head(self) -> None:
         """A frame begins: what its head alone shows to be wrong, and what is to be done with its payload."""
@@ -420,7 +450,7 @@ class Receiver:
             conn.fail_connection(PROTOCOL_ERROR, b"DATA with more padding than payload")
             return
         self._padlen = zeros + 1
-        if reader.remaining == 0 and not self._flags & F_END_STREAM:
+        if reader.remaining == zeros and not self._flags & F_END_STREAM:
             conn.glitch()
         self._state = _DATA
 

@@ -64,6 +64,8 @@ cdef class Sender:
     cdef _burst_payload(self, DataBurst burst, Stream stream)
     @cython.locals(conn=Connection, stream=Stream)
     cdef bint _send_no_copy(self) except -1
+    cpdef give_up(self)
+    cdef object _failed(self, object error)
     cdef _reset(self)
 
     @cython.locals(conn=Connection, item=Item)

@@ -155,9 +155,9 @@ class Sender:
         except InvalidState as error:
             if conn.calling is None:
                 raise
-            raise conn.fail(error)  # noqa: B904
+            raise self._failed(error)  # noqa: B904
         except BaseException as error:
-            raise conn.fail(error)  # noqa: B904
+            raise self._failed(error)  # noqa: B904
         finally:
             conn.leave()
         return 0
@@ -172,9 +172,9 @@ class Sender:
         except InvalidState as error:
             if conn.calling is None:
                 raise
-            raise conn.fail(error)  # noqa: B904
+            raise self._failed(error)  # noqa: B904
         except BaseException as error:
-            raise conn.fail(error)  # noqa: B904
+            raise self._failed(error)  # noqa: B904
         finally:
             conn.leave()
 
@@ -188,7 +188,7 @@ class Sender:
             conn.unsent = False
             return burst.take_buffers()
         except BaseException as error:
-            raise conn.fail(error)  # noqa: B904
+            raise self._failed(error)  # noqa: B904
         finally:
             conn.leave()
 
@@ -213,7 +213,7 @@ class Sender:
                 sent += written
             return sent
         except BaseException as error:
-            raise conn.fail(error)  # noqa: B904
+            raise self._failed(error)  # noqa: B904
         finally:
             conn.leave()
 
@@ -425,6 +425,22 @@ class Sender:
             self._reset()
             return False
         raise CallbackFailure(f"callback send_data returned {result!r}")
+
+    def give_up(self) -> None:
+        """After a failure, here or on the receiving side: nothing is kept of what was in hand."""
+        if self._conn.failed is not None:
+            if self._item is not None and self._item.body is not None:
+                self._item.body.release()
+            self._reset()
+            self._pieces = []
+            self._conn.unsent = False
+            if self._burst is not None:
+                self._burst.clear()
+
+    def _failed(self, error: BaseException) -> BaseException:
+        error = self._conn.fail(error)
+        self.give_up()
+        return error
 
     def _reset(self) -> None:
         self._state = _NOTHING
@@ -689,6 +705,9 @@ class Sender:
         if outcome == DEFERRED:
             stream.parked = True
             conn.scheduler.block(stream)
+            # There is window, and it is not the peer that keeps us waiting.
+            stream.blocked_at = -1
+            conn.starved_since = -1
         elif outcome == TEMPORAL_CALLBACK_FAILURE:
             conn.detach_body(stream)
             conn.add_rst_stream(stream.stream_id, INTERNAL_ERROR, True)

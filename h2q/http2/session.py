@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from .._core import parse_settings
 from ..config import Http2Config
-from ..errors import CallbackFailure, InvalidArgument, InvalidState, LocalError
+from ..errors import InvalidArgument, InvalidState, LocalError
 from ..scheduler import Scheduler
 from . import query, submit
 from .body import Body, make_body
 from .callbacks import Callbacks, overridden
 from .connection import Connection
-from .constants import CLIENT, EOF, ERR_PROTO, ERR_TOO_MANY_SETTINGS, SERVER, WOULDBLOCK
+from .constants import CLIENT, EOF, ERR_PROTO, ERR_TOO_MANY_SETTINGS, SERVER
 from .limits import Stats
 from .receive import Receiver
 from .send import Sender
@@ -140,25 +140,20 @@ class Session:
         Returns how many were taken: all, unless a callback answered PAUSE; then call again with the rest, b"" too.
         Raises BadClientMagic, Flooded, CallbackFailure or RemoteError, after which the session is over.
         """
-        return self._receiver.mem_recv(self, data)
+        try:
+            return self._receiver.mem_recv(self, data)
+        except BaseException:
+            self._sender.give_up()
+            raise
 
     def recv(self) -> int:
         """Takes bytes from the ``recv`` callback until it would block (``nghttp2_session_recv``); 0, or EOF."""
         if self._recv is None:
             raise InvalidState("recv() needs a recv callback")
         while True:
-            try:
-                data = self._recv(self, _RECV_LENGTH)
-            except Exception as error:
-                raise CallbackFailure(f"callback recv raised {error!r}") from error
+            data = self._receiver.pull(self, self._recv, _RECV_LENGTH)
             if isinstance(data, int):
-                if data == EOF:
-                    return EOF
-                if data in (0, WOULDBLOCK):
-                    return 0
-                raise CallbackFailure(f"callback recv returned {data}")
-            if not isinstance(data, bytes | bytearray | memoryview) or len(data) > _RECV_LENGTH:
-                raise CallbackFailure(f"callback recv returned {type(data).__name__} for {_RECV_LENGTH} bytes")
+                return EOF if data == EOF else 0
             if not data:
                 return 0
             while len(data) > (taken := self.mem_recv(data)):
@@ -454,7 +449,12 @@ class Session:
 
     def handle_expiry(self, now: int) -> None:
         """Ends what has waited too long for the peer's window; then send."""
-        self._conn.expire(_as_int(now, "now"))
+        conn = self._conn
+        conn.enter(self)
+        try:
+            conn.expire(_as_int(now, "now"))
+        finally:
+            conn.leave()
 
     def _check(self) -> None:
         """Raises AssertionError where the session's books do not balance; tests call it after every step."""

@@ -12,7 +12,7 @@ cdef class Stream(Node):
     cdef bint pushed, ignore_priority, gone
     cdef int64_t remote_window, local_window, recv_window, consumed, reduction
     cdef bint update_queued
-    cdef int64_t grown_at
+    cdef int64_t grown_at, blocked_at, granted
     cdef Body body, coming
     cdef bint headers_queued, parked, flow_blocked, empty_sent
     cdef bint head, connect, expect_final

@@ -13,6 +13,7 @@ class Stream(Node):
     """A row of the connection's table. ``state`` and ``shut`` together say what RFC 9113 section 5.1 draws."""
 
     __slots__ = (
+        "blocked_at",
         "body",
         "coming",
         "connect",
@@ -22,6 +23,7 @@ class Stream(Node):
         "expect_final",
         "flow_blocked",
         "gone",
+        "granted",
         "grown_at",
         "head",
         "headers_queued",
@@ -55,6 +57,9 @@ class Stream(Node):
         self.reduction = 0
         self.update_queued = False
         self.grown_at = 0
+        #: Since when the stream has waited for window (-1: it has not yet), and how much it was given meanwhile.
+        self.blocked_at = -1
+        self.granted = 0
         #: The source that is being sent; ``coming`` waits for its HEADERS to go first.
         self.body: Body | None = None
         self.coming: Body | None = None
