@@ -26,6 +26,7 @@ from .constants import (
     Setting,
 )
 from .hpack import Decoder, Encoder
+from .prepared import PreparedHeaders
 from .session import Session
 from .tools import (
     check_authority,
@@ -62,6 +63,7 @@ __all__ = [
     "Flag",
     "FrameType",
     "HeadersCategory",
+    "PreparedHeaders",
     "Session",
     "Setting",
     "Source",

@@ -1,10 +1,10 @@
 cimport cython
 from libc.stdint cimport int64_t
 
-from .._fields cimport normalize
 from .body cimport Body
 from .connection cimport Connection
 from .outbound cimport Item, make_item
+from .prepared cimport fields_of
 from .settings cimport is_valid
 from .stream cimport Stream
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from .._fields import normalize
 from ..errors import InvalidArgument, InvalidState, LocalError
 from .body import Body
 from .connection import Connection
@@ -37,6 +36,7 @@ from .constants import (
     T_SETTINGS,
 )
 from .outbound import Item, make_item
+from .prepared import fields_of
 from .settings import is_valid
 from .stream import Stream
 
@@ -60,7 +60,7 @@ def request(conn: Connection, headers: Any, body: Body | None, end_stream: bool,
         raise LocalError("a server opens no streams but by submit_push_promise", ERR_PROTO)
     if conn.next_stream_id > MAX_STREAM_ID:
         raise LocalError("all stream ids are used up: open another connection", ERR_STREAM_ID_NOT_AVAILABLE)
-    fields = normalize(headers, conn.messaging)
+    fields = fields_of(headers, conn.messaging)
     item = make_item(T_HEADERS, F_END_HEADERS | F_END_STREAM if end_stream else F_END_HEADERS, conn.next_stream_id)
     item.category = CAT_REQUEST
     item.headers = fields
@@ -78,7 +78,7 @@ def headers_on(
     """HEADERS on a stream that is there: a response, 1xx or trailers."""
     check_usable(conn)
     check_stream_id(stream_id)
-    fields = normalize(headers, conn.messaging)
+    fields = fields_of(headers, conn.messaging)
     item = make_item(T_HEADERS, F_END_HEADERS | F_END_STREAM if end_stream else F_END_HEADERS, stream_id)
     item.category = CAT_HEADERS
     item.headers = fields
@@ -108,7 +108,7 @@ def trailer(conn: Connection, stream_id: int, headers: Any) -> None:
     """HEADERS that end the stream, behind whatever data it still has to send."""
     check_usable(conn)
     check_stream_id(stream_id)
-    fields = normalize(headers, conn.messaging)
+    fields = fields_of(headers, conn.messaging)
     item = make_item(T_HEADERS, F_END_HEADERS | F_END_STREAM, stream_id)
     item.category = CAT_HEADERS
     item.headers = fields
@@ -155,7 +155,7 @@ def push_promise(conn: Connection, stream_id: int, headers: Any, user_data: Any)
         raise LocalError("a client makes no promises", ERR_PROTO)
     if conn.next_stream_id > MAX_STREAM_ID:
         raise LocalError("all stream ids are used up", ERR_STREAM_ID_NOT_AVAILABLE)
-    fields = normalize(headers, conn.messaging)
+    fields = fields_of(headers, conn.messaging)
     stream = conn.find(stream_id)
     if stream is None:
         raise LocalError(f"stream {stream_id} is not open", ERR_STREAM_CLOSED)
