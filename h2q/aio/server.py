@@ -1,5 +1,4 @@
-"""The HTTP/2 server on asyncio: listens, hands requests to an `Application`, sends its responses, stops
-cleanly.
+"""The HTTP/2 server on asyncio: listens, hands requests to an `Application`, sends its responses, stops cleanly.
 
 `h2q serve` runs a `Server`; programs may, too.
 """
@@ -201,9 +200,7 @@ class ServerProtocol(Http2Protocol):
             self.requests.finish(self.session)
 
     def _check_preface(self, data: bytes) -> bytes | None:
-        """Whether the connection begins as HTTP/2 does: the bytes for the session, None as long as there
-        are none.
-        """
+        """Whether the connection begins as HTTP/2 does: the bytes for the session, None while there are none."""
         head = self._head
         if head is None:
             return data
@@ -267,9 +264,9 @@ class ServerProtocol(Http2Protocol):
         super().connection_lost(exc)
 
     def notify_shutdown(self) -> None:
-        """Tell the client that the connection will end (RFC 9113 section 6.8); what is on its way is still
-        taken.
-        """
+        """Tell the client that the connection will end (RFC 9113 section 6.8); requests on their way are taken."""
+        if self._closing:
+            return
         if self._head is not None or self.transport is None:
             self.abort()
             return
@@ -278,7 +275,7 @@ class ServerProtocol(Http2Protocol):
 
     def shut_down(self) -> None:
         """Take no new request; the connection ends with the last response."""
-        if self.transport is None:
+        if self.transport is None or self._closing:
             return
         try:
             self.session.submit_goaway(self.session.get_last_proc_stream_id(), http2.ErrorCode.NO_ERROR)
@@ -339,9 +336,7 @@ class Server:
         return int(self._server.sockets[0].getsockname()[1])
 
     async def stop(self, timeout: float = 10.0) -> bool:
-        """Stop listening, let the requests that are under way end, disconnect. True if all did in
-        ``timeout`` seconds.
-        """
+        """Stop listening, let requests that are under way end, disconnect. True if all did in ``timeout`` seconds."""
         if self._server is None:
             return True
         self._server.close()

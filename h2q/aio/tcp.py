@@ -6,7 +6,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
+import socket
+import sys
 import time
 from collections.abc import Callable
 from typing import cast
@@ -14,12 +17,24 @@ from typing import cast
 from .. import http2
 from ..errors import BadClientMagic, H2QError
 
+try:
+    import fcntl
+    from termios import TIOCOUTQ
+except ImportError:
+    OUTQ: int | None = None
+else:
+    # Linux: the same number asks a TCP socket for what has not been acknowledged.
+    OUTQ = TIOCOUTQ if sys.platform == "linux" else None
+
 __all__ = ["Http2Protocol"]
 
 #: What one call to the transport takes at most, in bytes; small enough that a slow peer pins little memory.
 CHUNK = 256 * 1024
 #: What one connection may write before the others have their turn, in bytes.
 TURN = 4 * CHUNK
+#: What the kernel may hold of a connection before it goes onto the wire, in bytes.
+AHEAD = 2 * CHUNK
+NOTSENT_LOWAT: int | None = getattr(socket, "TCP_NOTSENT_LOWAT", None)
 #: How long a peer has to take the last frames of a connection and close its side, in seconds.
 LINGER = 1.0
 
@@ -29,7 +44,8 @@ class Http2Protocol(asyncio.Protocol):
 
     Memory is bounded both ways: no output is pulled from the session while the transport's buffer is full,
     and input is bounded by the session's windows. A peer that takes nothing for ``stall_timeout`` seconds
-    while there is something to send, or sends nothing for ``idle_timeout`` seconds, is disconnected.
+    while there is something to send is disconnected, and so is one with which nothing was exchanged for
+    ``idle_timeout`` seconds.
     """
 
     def __init__(
@@ -49,10 +65,13 @@ class Http2Protocol(asyncio.Protocol):
         self.idle_timeout = idle_timeout
         self.stall_timeout = stall_timeout
         self.closed = self.loop.create_future()
-        self.last_input = self.loop.time()
+        self.last_active = self.loop.time()
         self._paused_at: float | None = None
+        self._sent = 0
+        self._progress = (0, 0)
         self._flush_planned = False
         self._descriptor = -1
+        self._watched = -1
         self._closing = 0
         self._expiry: int | None = None
         self._expiry_timer: asyncio.TimerHandle | None = None
@@ -71,9 +90,7 @@ class Http2Protocol(asyncio.Protocol):
         self.close()
 
     def failed(self, error: Exception) -> None:
-        """The session cannot go on for a reason that is not the peer's breach of protocol. The connection
-        ends.
-        """
+        """The session cannot go on, and the peer is not to blame. The connection ends."""
         self.loop.call_exception_handler(
             {"message": "h2q: a connection failed", "exception": error, "protocol": self}
         )
@@ -83,10 +100,15 @@ class Http2Protocol(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # uvloop's transports are none of asyncio's classes.
         self.transport = transport = cast("asyncio.Transport", transport)
-        direct = transport.get_extra_info("ssl_object") is None and hasattr(os, "writev")
-        socket = transport.get_extra_info("socket")
-        self._descriptor = socket.fileno() if direct and socket is not None else -1
-        transport.set_write_buffer_limits(high=CHUNK if self._descriptor < 0 else 0)
+        # Windows has no descriptors for sockets.
+        direct = transport.get_extra_info("ssl_object") is None and os.name == "posix"
+        sock = transport.get_extra_info("socket")
+        if sock is not None and NOTSENT_LOWAT is not None:
+            # What the kernel has taken, no later and more urgent frame can overtake.
+            with contextlib.suppress(OSError):
+                sock.setsockopt(socket.IPPROTO_TCP, NOTSENT_LOWAT, AHEAD)
+        self._descriptor = sock.fileno() if direct and sock is not None else -1
+        transport.set_write_buffer_limits(high=CHUNK)
         self._idle_timer = self.loop.call_later(min(self.idle_timeout, self.stall_timeout), self._check_idle)
         self.opened()
         if self.transport is not None:
@@ -95,7 +117,7 @@ class Http2Protocol(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self._closing:
             return
-        self.last_input = self.loop.time()
+        self.last_active = self.loop.time()
         try:
             self.session.mem_recv(data)
         except BadClientMagic:
@@ -116,11 +138,16 @@ class Http2Protocol(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self._paused_at = None
+        self.last_active = self.loop.time()
         self.flush()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.transport = None
         self._descriptor = -1
+        if self._watched >= 0:
+            self.loop.remove_writer(self._watched)
+            os.close(self._watched)
+            self._watched = -1
         for timer in (self._expiry_timer, self._idle_timer):
             if timer is not None:
                 timer.cancel()
@@ -138,24 +165,20 @@ class Http2Protocol(asyncio.Protocol):
         session = self.session
         left = TURN
         try:
-            while session.want_write and left > 0:
-                if self._descriptor >= 0 and not transport.get_write_buffer_size():
-                    # Past the transport while it has nothing of its own: the kernel takes the data where they are.
+            while session.want_write and left > 0 and self._paused_at is None:
+                if self._descriptor >= 0:
+                    # Past the transport: the kernel takes the data where they are.
                     sent = session.send_fd(self._descriptor, left)
-                    if sent == 0:
-                        break
-                    if sent > 0:
-                        left -= sent
-                        continue
-                # The transport waits for the socket, with one chunk, and tells by `resume_writing`.
-                buffers = session.send_vectored(CHUNK)
-                if not buffers:
+                    if sent < 0:
+                        self._wait_until_writable()
+                else:
+                    data = b"".join(session.send_vectored(CHUNK))
+                    sent = len(data)
+                    transport.write(data)
+                if sent == 0:
                     break
-                data = b"".join(buffers)
-                left -= len(data)
-                transport.write(data)
-                if self._paused_at is not None:
-                    break
+                left -= sent
+                self._sent += sent
         except OSError:
             self.abort()
             return
@@ -173,8 +196,23 @@ class Http2Protocol(asyncio.Protocol):
         if expiry != self._expiry:
             self._plan_expiry(expiry)
 
+    def _wait_until_writable(self) -> None:
+        """The socket is full: `resume_writing` when it takes more.
+
+        Event loops do not let anyone watch a transport's descriptor, so a second one for the same socket is watched.
+        """
+        self.pause_writing()
+        if self._watched < 0:
+            self._watched = os.dup(self._descriptor)
+        self.loop.add_writer(self._watched, self._writable)
+
+    def _writable(self) -> None:
+        self.loop.remove_writer(self._watched)
+        self.resume_writing()
+
     def _flush_again(self) -> None:
         self._flush_planned = False
+        self.last_active = self.loop.time()
         self.flush()
 
     def close(self) -> None:
@@ -234,15 +272,29 @@ class Http2Protocol(asyncio.Protocol):
             if self._closing > 2:
                 self.abort()
                 return
-        elif self._paused_at is not None and now - self._paused_at >= self.stall_timeout:
-            self.abort()
-            return
-        elif now - self.last_input >= self.idle_timeout and self._paused_at is None:
+        elif self._paused_at is not None:
+            progress = (self._sent, self._unsent())
+            if now - self._paused_at >= self.stall_timeout and progress == self._progress:
+                self.abort()
+                return
+            self._progress = progress
+        elif now - self.last_active >= self.idle_timeout:
             self.idle()
         self._idle_timer = self.loop.call_later(min(self.idle_timeout, self.stall_timeout), self._check_idle)
 
+    def _unsent(self) -> int:
+        """What the peer has not taken of what the transport and, where it can be asked, the kernel have."""
+        if self.transport is None:
+            return 0
+        unsent = self.transport.get_write_buffer_size()
+        sock = self.transport.get_extra_info("socket")
+        if OUTQ is not None and sock is not None:
+            with contextlib.suppress(OSError):
+                unsent += int.from_bytes(fcntl.ioctl(sock.fileno(), OUTQ, bytes(4)), sys.byteorder)
+        return unsent
+
     def idle(self) -> None:
-        """Nothing came for ``idle_timeout`` seconds: say goodbye and disconnect."""
+        """Nothing was exchanged for ``idle_timeout`` seconds: say goodbye and disconnect."""
         try:
             self.session.terminate_session(http2.ErrorCode.NO_ERROR)
         except H2QError:

@@ -188,6 +188,32 @@ def test_a_stalled_client_is_dropped(root: Path) -> None:
         eventually(lambda: not site.server.connections)
 
 
+def test_a_slow_client_is_not_stalled(root: Path) -> None:
+    with running(Site(root), stall_timeout=0.2) as site, wide_open(site.port) as client:
+        small_buffer(client)
+        number = client.submit("GET", "/big.bin")
+        client.sock.sendall(b"".join(client.session.send_vectored(1 << 20)))
+        # It takes several times as long as a client that takes nothing is given, and never empties a buffer.
+        for _ in range(120):
+            client.session.mem_recv(client.sock.recv(16384))
+            time.sleep(0.01)
+        client.wait(number)
+        assert client.record.bodies[number] == (root / "big.bin").read_bytes()
+
+
+def test_a_long_download_is_not_idle(root: Path) -> None:
+    with running(Site(root), idle_timeout=0.2) as site, wide_open(site.port) as client:
+        small_buffer(client)
+        number = client.submit("GET", "/big.bin")
+        client.sock.sendall(b"".join(client.session.send_vectored(1 << 20)))
+        end = time.monotonic() + 0.8
+        while time.monotonic() < end and number not in client.record.closed:
+            client.session.mem_recv(client.sock.recv(65536))
+            time.sleep(0.005)
+        client.wait(number)
+        assert client.record.bodies[number] == (root / "big.bin").read_bytes()
+
+
 def test_an_idle_connection_ends_with_goaway(root: Path) -> None:
     with running(Site(root), idle_timeout=0.2) as site, Client(site.port) as client:
         client.get("/")
