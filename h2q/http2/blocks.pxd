@@ -31,6 +31,8 @@ cdef class HeaderBlocks:
     cdef object _ignorable
     cdef Py_ssize_t _at
     cdef Frame _frame
+    cdef bytes _priority
+    cdef tuple _parsed_priority
 
     @cython.locals(conn=Connection, reader=FrameReader, start=Py_ssize_t, stop=Py_ssize_t, depends_on_itself=bint)
     cdef headers(self, bytes payload, int64_t flags)

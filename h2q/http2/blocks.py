@@ -88,6 +88,8 @@ class HeaderBlocks:
         "_on_headers",
         "_on_invalid_header",
         "_padlen",
+        "_parsed_priority",
+        "_priority",
         "_promised",
         "_reader",
         "_reports",
@@ -134,6 +136,9 @@ class HeaderBlocks:
         self._fields: list[Any] = []
         self._at = 0
         self._frame: Frame | None = None
+        #: The last ``priority`` value and what it says.
+        self._priority: bytes | None = None
+        self._parsed_priority: tuple[int, bool] | None = None
 
     def headers(self, payload: bytes, flags: int) -> None:
         """The payload of a HEADERS frame."""
@@ -632,6 +637,10 @@ class HeaderBlocks:
         """RFC 9218 section 5: the request's ``priority`` field."""
         conn = self._conn
         if conn.server and not stream.ignore_priority:
-            parsed = parse_priority(value)
+            # An indexed field comes from the decoder's table as the same object every time.
+            if value is not self._priority:
+                self._parsed_priority = parse_priority(value)
+                self._priority = value
+            parsed = self._parsed_priority
             if parsed is not None:
                 conn.scheduler.reprioritize(stream, parsed[0], parsed[1])

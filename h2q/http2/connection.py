@@ -354,6 +354,7 @@ class Connection:
             self.num_incoming += 1
         if state != IDLE:
             self.stats.streams_opened += 1
+            self._found = stream
         return stream
 
     def close_stream(self, stream: Stream, error_code: int) -> None:

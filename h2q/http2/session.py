@@ -188,11 +188,15 @@ class Session:
 
     def submit_request(self, headers: Headers, data: Any = None, *, stream_user_data: Any = None) -> int:
         """Queues a request; returns its stream id (``nghttp2_submit_request2``). No ``data``: no body."""
-        return submit.request(self._conn, headers, self._body(data), data is None, stream_user_data)
+        body = None if data is None else make_body(data, self._default_read, True)
+        return submit.request(self._conn, headers, body, data is None, stream_user_data)
 
     def submit_response(self, stream_id: int, headers: Headers, data: Any = None) -> None:
         """Queues a response (``nghttp2_submit_response2``). Without ``data`` HEADERS end the stream."""
-        submit.response(self._conn, _as_int(stream_id, "stream_id"), headers, self._body(data))
+        if type(stream_id) is not int:
+            stream_id = _as_int(stream_id, "stream_id")
+        body = None if data is None else make_body(data, self._default_read, True)
+        submit.response(self._conn, stream_id, headers, body)
 
     def submit_headers(
         self, stream_id: int, headers: Headers, *, end_stream: bool = False, stream_user_data: Any = None
