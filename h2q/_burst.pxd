@@ -1,4 +1,4 @@
-from libc.stdint cimport int64_t, uint8_t
+from libc.stdint cimport int64_t, uint8_t, uint64_t
 
 
 cdef class HeldBuffer:
@@ -6,6 +6,14 @@ cdef class HeldBuffer:
     cdef const uint8_t* data
     cdef Py_buffer _view
     cdef bint _held
+
+
+cdef class Padder:
+    cdef int64_t _low, _high, _multiple, _drawn
+    cdef uint64_t _state
+
+    cpdef int64_t room(self, int64_t limit) noexcept
+    cpdef int64_t padlen(self, int64_t length, int64_t limit) noexcept
 
 
 cdef struct Entry:
@@ -19,6 +27,7 @@ cdef class DataBurst:
     cdef readonly int64_t charged   # what the last add_data takes from the windows
     cdef readonly int64_t frames    # how many frames the last add_data made
     cdef readonly bint ended        # the last add_data set END_STREAM
+    cdef Padder _padder
     cdef Entry* _entries
     cdef Py_ssize_t _first, _count, _capacity
     cdef list _owners

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
 
 from .errors import InvalidArgument
+from .padding import Padding
 
 SECOND = 1_000_000_000
 
@@ -62,13 +63,18 @@ class Http2Config:
     copy_data: bool = False
     #: The largest DATA payload made, whatever more the peer would take; ``data_source_read_length`` overrides it.
     data_frame_size: int = 16384
+    #: Padding of DATA, HEADERS and PUSH_PROMISE: a ``Padding``; the ``select_padding`` callback takes its place.
+    padding: Padding | None = None
     #: Grow receive windows to the measured bandwidth-delay product, up to this size; 0: leave them as they are.
     max_auto_window: int = 16 * 1024 * 1024
 
     def __post_init__(self) -> None:
         for item in fields(self):
             value = getattr(self, item.name)
-            if item.name.endswith("extension_types"):
+            if item.name == "padding":
+                if value is not None and not isinstance(value, Padding):
+                    raise TypeError(f"padding must be a Padding, not {type(value).__name__}")
+            elif item.name.endswith("extension_types"):
                 types = frozenset(int(kind) for kind in value)
                 if any(not 0 <= kind <= 255 for kind in types):
                     raise InvalidArgument(f"{item.name}: frame types are 0 to 255")

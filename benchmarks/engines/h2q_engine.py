@@ -159,12 +159,18 @@ def large_body(size: int) -> bytes:
     return (common.SOURCE * (size // len(common.SOURCE) + 1))[:size]
 
 
-def bulk_vectored(units: int, callbacks: type[Counting] = Counting, size: int = common.FRAME) -> Case:
+#: The engine pads; the body's size is such that a few more frames are made than counted.
+RANDOM_PADDING = http2.Config(padding=http2.Padding.random(1))
+
+
+def bulk_vectored(
+    units: int, callbacks: type[Counting] = Counting, size: int = common.FRAME, config: Any = None
+) -> Case:
     """The body is one `bytes`, of which the session hands out views."""
     data = large_body(units * size)
 
     def setup() -> list[Any]:
-        session = server_with(callbacks(), 1)
+        session = server_with(callbacks(), 1, config)
         session.submit_response(1, common.response_fields_of_any_length(), data)
         return [session, 0]
 
@@ -178,7 +184,7 @@ def bulk_vectored(units: int, callbacks: type[Counting] = Counting, size: int = 
     def check(state: list[Any]) -> None:
         expect("at least two buffers a frame", state[1] >= 2 * units, True)
         expect("nothing left", state[0].want_write, False)
-        session = server_with(callbacks(), 1)
+        session = server_with(callbacks(), 1, config)
         session.submit_response(1, common.response_fields_of_any_length(), data)
         received = receive_all(session)
         expect("body", received == data, True)
@@ -431,7 +437,8 @@ def requests(units: int) -> Case:
 CASES: dict[str, Callable[[int], Case]] = {
     "W1 vectored": bulk_vectored,
     "W1 callbacks": bulk_callbacks,
-    "W1p vectored": lambda units: bulk_vectored(units, PaddedVectored, common.PADDED_FRAME),
+    "W1p vectored": lambda units: bulk_vectored(units, config=RANDOM_PADDING),
+    "W1p select_padding": lambda units: bulk_vectored(units, PaddedVectored, common.PADDED_FRAME),
     "W1p callbacks": lambda units: bulk_callbacks(units, PaddedNoCopy, common.PADDED_FRAME),
     "W1c send": lambda units: bulk_copying(units, mem_send=False),
     "W1c mem_send": lambda units: bulk_copying(units, mem_send=True),

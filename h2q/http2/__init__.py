@@ -1,6 +1,7 @@
 """HTTP/2 (RFC 9113) as libnghttp2 does it: sessions, callbacks, outcomes."""
 
 from ..config import Http2Config as Config
+from ..padding import Padding
 from ..priority import parse as parse_priority
 from ..sources import File, Source
 from .callbacks import Callbacks
@@ -63,6 +64,7 @@ __all__ = [
     "Flag",
     "FrameType",
     "HeadersCategory",
+    "Padding",
     "PreparedHeaders",
     "Session",
     "Setting",

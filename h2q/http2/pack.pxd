@@ -1,6 +1,7 @@
 cimport cython
 from libc.stdint cimport int64_t
 
+from .._burst cimport Padder
 from .._core cimport (
     pack_altsvc, pack_frame, pack_goaway, pack_headers, pack_origin, pack_ping, pack_priority_update,
     pack_push_promise, pack_rst_stream, pack_settings, pack_window_update,
@@ -21,8 +22,9 @@ cdef int64_t T_GOAWAY, T_HEADERS, T_ORIGIN, T_PING, T_PUSH_PROMISE, T_RST_STREAM
 cdef class Packer:
     cdef Connection _conn
     cdef int64_t _max_block
-    cdef object _select_padding, _pack_extension
-    cdef bint _compressed, pads
+    cdef object select_padding, _pack_extension
+    cdef bint _compressed
+    cdef Padder padder
     cdef bytes piece, block
     cdef Frame frame
 

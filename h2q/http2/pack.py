@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from .._burst import Padder
 from .._core import (
     pack_altsvc,
     pack_frame,
@@ -17,6 +18,7 @@ from .._core import (
     pack_settings,
     pack_window_update,
 )
+from ..config import Http2Config
 from ..errors import CallbackFailure
 from .callbacks import overridden
 from .connection import Connection
@@ -70,20 +72,22 @@ class Packer:
         "_conn",
         "_max_block",
         "_pack_extension",
-        "_select_padding",
         "block",
         "frame",
-        "pads",
+        "padder",
         "piece",
+        "select_padding",
     )
 
-    def __init__(self, conn: Connection, callbacks: Any, max_block: int) -> None:
+    def __init__(self, conn: Connection, callbacks: Any, config: Http2Config) -> None:
         self._conn = conn
-        self._max_block = max_block
-        self._select_padding = overridden(callbacks, "select_padding")
+        self._max_block = config.max_send_header_block_length
+        self.select_padding = overridden(callbacks, "select_padding")
         self._pack_extension = overridden(callbacks, "pack_extension")
-        #: Whether padding is asked for.
-        self.pads = self._select_padding is not None
+        #: Pads where no callback does.
+        self.padder: Padder | None = None
+        if self.select_padding is None and config.padding is not None:
+            self.padder = config.padding.padder()
         #: A header block has been compressed, and its changes to the table can still be undone.
         self._compressed = False
         #: What the last call has made: a frame, or a compressed header block; its snapshot where one was needed.
@@ -139,7 +143,7 @@ class Packer:
             self.undo_compression()
             return ERR_FRAME_SIZE_ERROR
         item.length = length
-        if self._select_padding is not None:
+        if self.select_padding is not None or self.padder is not None:
             item.padlen = self._choose_padding(item, length, min(MAX_PAYLOAD, length + MAX_PADLEN))
             if item.padlen:
                 item.length = length + item.padlen
@@ -156,6 +160,9 @@ class Packer:
         """Step 4 for a header block: how many bytes of padding, the Pad Length byte included."""
         if length >= limit:
             return 0
+        if self.padder is not None:
+            self.padder.room(limit)
+            return self.padder.padlen(length, limit)
         self.frame = item.snapshot()
         return self.ask_padding(self.frame, length, limit)
 
@@ -163,7 +170,7 @@ class Packer:
         """``select_padding``: how many bytes, the Pad Length byte included."""
         conn = self._conn
         conn.calling = "select_padding"
-        total = self._select_padding(conn.session, frame, limit)
+        total = self.select_padding(conn.session, frame, limit)
         conn.calling = None
         if not isinstance(total, int) or total < length or total > limit:
             raise CallbackFailure(f"callback select_padding returned {total!r}, not {length} to {limit}")

@@ -1,7 +1,7 @@
 cimport cython
 from libc.stdint cimport int64_t
 
-from .._burst cimport DataBurst
+from .._burst cimport DataBurst, Padder
 from .._core cimport pack_data, pack_frame_head
 from .body cimport Body
 from .connection cimport Connection
@@ -24,6 +24,7 @@ cdef class Sender:
     cdef DataBurst _burst
     cdef int64_t _frame_size
     cdef bint _custom_sizes
+    cdef int64_t _burst_padlen
     cdef object _send, _send_data, _read_length, _before_frame_send
     cdef object _on_frame_send, _on_frame_not_send
     cdef int64_t _state
@@ -57,7 +58,7 @@ cdef class Sender:
     cdef _gather(self, DataBurst burst, int64_t max_bytes)
     @cython.locals(
         conn=Connection, body=Body, window=int64_t, last_block=bint, alone=bint, taken=int64_t,
-        charged=int64_t, ended=bint, frames=int64_t, frame=Frame
+        charged=int64_t, ended=bint, frames=int64_t, flags=int64_t, frame=Frame
     )
     cdef int64_t _burst_data(self, DataBurst burst, Stream stream, int64_t max_bytes) except -1
     @cython.locals(length=int64_t)
@@ -90,11 +91,12 @@ cdef class Sender:
     cdef bint _may_send_data(self, Stream stream) except -1
     @cython.locals(
         conn=Connection, body=Body, limit=int64_t, wanted=int64_t, flags=int64_t, unended=bint,
-        length=int64_t, most=int64_t, frame=Frame
+        length=int64_t, most=int64_t, frame=Frame, padder=Padder
     )
     cdef int64_t _prepare_data(self, Stream stream, int64_t room) except? -12345
     @cython.locals(conn=Connection)
     cdef int64_t _source_stopped(self, Stream stream, int64_t outcome) except? -12345
+    @cython.locals(padder=Padder)
     cdef int64_t _take(self, Body body, int64_t limit) except? -12345
     @cython.locals(conn=Connection, number=int64_t, length=int64_t)
     cdef int64_t _read(self, Stream stream, Body body, int64_t limit) except? -12345

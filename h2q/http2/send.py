@@ -75,6 +75,7 @@ class Sender:
     __slots__ = (
         "_before_frame_send",
         "_burst",
+        "_burst_padlen",
         "_conn",
         "_custom_sizes",
         "_eof",
@@ -103,7 +104,7 @@ class Sender:
 
     def __init__(self, conn: Connection, callbacks: Any, config: Http2Config) -> None:
         self._conn = conn
-        self._packer = Packer(conn, callbacks, config.max_send_header_block_length)
+        self._packer = Packer(conn, callbacks, config)
         self._frame_size = config.data_frame_size
         self._burst: DataBurst | None = None
         self._send = overridden(callbacks, "send")
@@ -113,7 +114,9 @@ class Sender:
         self._on_frame_send = overridden(callbacks, "on_frame_send")
         self._on_frame_not_send = overridden(callbacks, "on_frame_not_send")
         #: The application has a say in how large frames are.
-        self._custom_sizes = self._packer.pads or self._read_length is not None
+        self._custom_sizes = self._packer.select_padding is not None or self._read_length is not None
+        #: What bursts take as padlen: none, or as the padder says.
+        self._burst_padlen = 0 if self._packer.padder is None else -1
 
         self._state = _NOTHING
         #: The wire pieces of the frame in hand (HEADERS may have CONTINUATIONs), and how far they are sent.
@@ -219,7 +222,7 @@ class Sender:
 
     def _open_burst(self) -> DataBurst:
         if self._burst is None:
-            self._burst = DataBurst()
+            self._burst = DataBurst(self._packer.padder)
         return self._burst
 
     def _refuse_unsent(self) -> None:
@@ -355,7 +358,7 @@ class Sender:
             stream.stream_id,
             min(self._frame_size, conn.remote.max_frame_size),
             window,
-            0,
+            self._burst_padlen,
             last_block and body.end_stream and body.trailer is None,
             max_bytes if alone and self._on_frame_send is None else 1,
         )
@@ -373,7 +376,8 @@ class Sender:
         if last_block and body.position == body.end:
             conn.detach_body(stream)
         if self._on_frame_send is not None:
-            frame = make_data(charged, F_END_STREAM if ended else 0, stream.stream_id, 0)
+            flags = (F_END_STREAM if ended else 0) | (F_PADDED if charged > taken else 0)
+            frame = make_data(charged, flags, stream.stream_id, charged - taken)
             conn.calling = "on_frame_send"
             conn.expect_zero(self._on_frame_send(conn.session, frame))
         if ended and not stream.gone:
@@ -655,7 +659,9 @@ class Sender:
         elif limit > self._frame_size:
             limit = self._frame_size
         if body.has_callback():
-            flags = self._read(stream, body, limit)
+            # nghttp2 leaves this to the source: what fills the limit gets no padding.
+            padder = self._packer.padder
+            flags = self._read(stream, body, limit if padder is None else padder.room(limit))
         else:
             flags = self._take(body, min(limit, room))
         if flags < 0:
@@ -668,7 +674,11 @@ class Sender:
         self._park = False
         self._frame = None
         length = self._length
-        if self._packer.pads:
+        if self._packer.padder is not None:
+            # Padding alone is not sent: a source without data must not make frames without end.
+            if length or self._flags:
+                self._padlen = self._packer.padder.padlen(length, limit)
+        elif self._packer.select_padding is not None:
             most = min(limit, length + MAX_PADLEN)
             if length < most:
                 frame = make_data(length, self._flags, stream.stream_id, 0)
@@ -715,7 +725,10 @@ class Sender:
 
     def _take(self, body: Body, limit: int) -> int:
         """Data of the engine's own kinds; returns data flags, or an outcome."""
-        if self._packer.pads and limit > 2 * MAX_PADLEN:
+        padder = self._packer.padder
+        if padder is not None:
+            limit = padder.room(limit)
+        elif self._packer.select_padding is not None and limit > 2 * MAX_PADLEN:
             limit -= MAX_PADLEN
         if body.file is not None:
             try:

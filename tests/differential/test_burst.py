@@ -23,7 +23,13 @@ KINDS = [bytes, bytearray, memoryview, lambda data: memoryview(bytearray(data))[
 NO_BUFFERS = [None, "text", 5, [b""], memoryview(NOISE)[::2]]
 numbers = st.integers(-2, 400) | st.sampled_from([16384, 1 << 24, 1 << 31, 1 << 40, (1 << 63) - 1, 1 << 63])
 anything = numbers | st.sampled_from([None, "1", b"", -(1 << 63), -(1 << 64)])
-pads = st.sampled_from([0, 0, 1, 2, 100, 255, 256]) | numbers
+policies = st.none() | st.tuples(
+    st.sampled_from([0, 1, 5]),
+    st.sampled_from([5, 100, 256]),
+    st.sampled_from([0, 0, 1, 2, 100, 256]),
+    st.integers(-5, 5),
+)
+pads = st.just(-1) | st.sampled_from([0, 0, 1, 2, 100, 255, 256]) | numbers
 
 
 def outcome(call, *args):
@@ -36,9 +42,9 @@ def outcome(call, *args):
 class Bursts(RuleBasedStateMachine):
     """Both bursts get the same calls, in any order, right and wrong; both sockets the same small buffer."""
 
-    @initialize()
-    def start(self):
-        self.bursts = fast.DataBurst(), slow.DataBurst()
+    @initialize(policy=policies)
+    def start(self, policy):
+        self.bursts = tuple(module.DataBurst(policy and module.Padder(*policy)) for module in (fast, slow))
 
     def both(self, name, *args):
         results = [outcome(getattr(burst, name), *args) for burst in self.bursts]
@@ -111,6 +117,24 @@ class Bursts(RuleBasedStateMachine):
 
 
 TestBursts = Bursts.TestCase
+
+
+
+@given(policies, st.lists(st.tuples(st.integers(-5, 300) | numbers, st.integers(-5, 300) | numbers)))
+def test_padders(policy, steps):
+    padders = [module.Padder(*(policy or (1, 256, 0, -1))) for module in (fast, slow)]
+    for limit, length in steps:
+        results = [(outcome(padder.room, limit), outcome(padder.padlen, length, limit)) for padder in padders]
+        assert results[0] == results[1]
+
+
+@given(st.tuples(anything, anything, anything, anything))
+def test_wrong_padders(arguments):
+    results = [outcome(module.Padder, *arguments) for module in (fast, slow)]
+    assert results[0][0] == results[1][0]
+    if results[0][0] == "raised":
+        assert results[0] == results[1]
+
 
 buffers = st.tuples(st.integers(0, 20), st.sampled_from(KINDS)).map(lambda pair: pair[1](NOISE[: pair[0]]))
 
