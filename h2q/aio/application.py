@@ -10,6 +10,8 @@ from collections.abc import Callable, Sequence
 from email.utils import formatdate
 from typing import Any, Protocol, TypeAlias
 
+from .. import http2
+
 __all__ = ["Application", "Body", "Headers", "Receiver", "Response", "date_field", "text_response"]
 
 Headers: TypeAlias = Sequence[tuple[bytes, bytes]]
@@ -21,11 +23,17 @@ Body: TypeAlias = bytes | Callable[[], Any] | None
 class Response:
     """A header list, ``:status`` first, and a body. It may be sent any number of times."""
 
-    __slots__ = ("body", "headers")
+    __slots__ = ("body", "fields", "headers")
 
     def __init__(self, headers: list[tuple[bytes, bytes]], body: Body = None) -> None:
         self.headers = headers
+        self.fields: list[tuple[bytes, bytes]] | http2.PreparedHeaders = headers
         self.body = body
+
+    def prepared(self) -> Response:
+        """This response, its headers checked now and not each time that it is sent."""
+        self.fields = http2.PreparedHeaders(self.headers)
+        return self
 
     @property
     def status(self) -> int:

@@ -122,7 +122,7 @@ class _Requests(http2.Callbacks):
             except Exception as error:
                 response = self.broken(error)
                 body = response.body
-        session.submit_response(stream_id, response.headers, body)
+        session.submit_response(stream_id, response.fields, body)
 
     def broken(self, error: Exception) -> Response:
         """The answer to a request at which the application fails; the others go on."""

@@ -42,8 +42,8 @@ class _Ready:
     __slots__ = ("expires", "get", "head", "identity", "size")
 
     def __init__(self, get: Response, identity: tuple[int, ...], expires: float) -> None:
-        self.get = get
-        self.head = get.without_body()
+        self.get = get.prepared()
+        self.head = get.without_body().prepared()
         self.identity = identity
         self.expires = expires
         self.size = len(get.body) if isinstance(get.body, bytes) else 0

@@ -138,9 +138,9 @@ def test_a_reset_upload_is_forgotten(site: Running) -> None:
         assert not protocol.requests.receivers
 
 
-def wide_open(port: int) -> Client:
+def wide_open(port: int, tls: bool = False) -> Client:
     """A client whose windows hold the server back in nothing."""
-    client = Client(port, settings={http2.Setting.INITIAL_WINDOW_SIZE: 0x7FFFFFFF})
+    client = Client(port, tls=tls, settings={http2.Setting.INITIAL_WINDOW_SIZE: 0x7FFFFFFF})
     client.session.submit_window_update(0, 0x7FFFFFFF - 65535)
     return client
 
@@ -149,8 +149,11 @@ def small_buffer(client: Client) -> None:
     client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 32768)
 
 
-def test_output_waits_for_a_client_that_does_not_read(site: Running, root: Path) -> None:
-    with wide_open(site.port) as client:
+@pytest.mark.parametrize("tls", [False, True], ids=["cleartext", "tls"])
+def test_output_waits_for_a_client_that_does_not_read(root: Path, tmp_path: Path, tls: bool) -> None:
+    pair = localhost_pair(tmp_path / "pair")
+    context = server_context(pair.certificate, pair.key) if tls else None
+    with running(Site(root), context=context) as site, wide_open(site.port, tls) as client:
         small_buffer(client)
         numbers = [client.submit("GET", "/big.bin") for _ in range(10)]
         client.sock.sendall(b"".join(client.session.send_vectored(1 << 20)))
@@ -160,6 +163,7 @@ def test_output_waits_for_a_client_that_does_not_read(site: Running, root: Path)
         time.sleep(0.1)
         assert protocol.transport is not None
         assert protocol.transport.get_write_buffer_size() < 4 * tcp.CHUNK
+        assert protocol._unsent() < 20 * tcp.CHUNK
         assert protocol.session.want_write
         client.wait(*numbers)
         expected = (root / "big.bin").read_bytes()
