@@ -1,4 +1,4 @@
-"""What users import first: the version, and which build runs (`COMPILED`).
+"""What users import first: the version, which build runs (`COMPILED`), and `connect`, the client's door.
 
 `H2Q_PURE=1` in the environment makes the package load from its Python sources even where extensions are
 built.
@@ -9,8 +9,13 @@ import platform
 import sys
 import warnings
 from collections.abc import Sequence
+from importlib import import_module
 from importlib.machinery import SOURCE_SUFFIXES, FileFinder, ModuleSpec, SourceFileLoader
 from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .aio.client import connect as connect
 
 __version__ = "0.1.0"
 
@@ -49,3 +54,14 @@ if not COMPILED and not _pure and _could_compile:
     )
 
 __all__ = ["COMPILED", "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    # Whoever drives the engine without asyncio must not pay for asyncio and ssl at import.
+    if name == "connect":
+        return import_module(".aio.client", __name__).connect
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), "connect"])
