@@ -51,7 +51,7 @@ def _server_life(d: Driver) -> Any:
     d.session.submit_rst_stream(7, 8)
     d.session.submit_window_update(0, 100)
     yield d.send()
-    yield d.recv(d.peer.goaway(2), d.peer.rst_stream(3, 1), d.peer.frame(4, 0, 0, b""))
+    yield d.recv(d.peer.rst_stream(3, 1), d.peer.frame(4, 0, 0, b""), d.peer.goaway(2))
     d.session.submit_goaway(7)
     yield d.send()
 

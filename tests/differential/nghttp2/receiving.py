@@ -786,3 +786,61 @@ def automatic_window_updates_of_a_stream_that_ends(make: Make) -> None:
     d = opened(make, 1, end=False)
     d.exchange(*[d.peer.data(1, b"x" * 10000) for _ in range(4)], d.peer.data(1, b"y", end=True))
     d.state(1)
+
+
+@each(
+    malformed=[*REQUEST, (b"Upper", b"x")],
+    ignored=[*REQUEST, (b"x-a", b"a\x00b")],
+    incomplete=[(b":method", b"GET")],
+    right=REQUEST,
+)
+def error_callback_of_messages(make: Make, headers: list[Any]) -> None:
+    for name in ((), ("on_invalid_header",)):
+        d = make(SERVER, bind=("error",), omit=name)
+        d.exchange(d.peer.headers(1, headers, end=True))
+
+
+@scenario
+def error_callback_of_a_peer_that_does_not_speak_http2(make: Make) -> None:
+    d = make(CLIENT, bind=("error",), handshake=False)
+    d.session.submit_settings([])
+    d.exchange(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+    d = make(SERVER, bind=("error",), handshake=False)
+    d.session.submit_settings([])
+    d.exchange(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + d.peer.ping())
+
+
+@scenario
+def error_callback_raises(make: Make) -> None:
+    d = make(SERVER, bind=("error",))
+    d.script["error"] = [ScriptedFailure()]
+    d.recv(d.peer.headers(1, [*REQUEST, (b"Upper", b"x")], end=True))
+
+
+@each(one=1, eight=8, odd=13)
+def an_unexpected_mixture_of_splits(make: Make, step: int) -> None:
+    d = make(SERVER)
+    whole = (
+        d.peer.headers(1, POST, pad=9, fragments=3)
+        + d.peer.data(1, b"some data" * 10, pad=20)
+        + d.peer.settings((4, 70000))
+        + d.peer.ping()
+        + d.peer.frame(0xAA, 0, 0, b"unknown" * 5)
+        + d.peer.data(1, b"end", end=True)
+        + d.peer.goaway(0, 0, b"bye")
+    )
+    d.split = step
+    d.exchange(whole)
+    d.state(1)
+
+
+@scenario
+def stream_user_data_of_a_peers_stream(make: Make) -> None:
+    d = make(SERVER)
+    d.hooks["on_begin_headers"] = lambda d, frame: d.set_stream_user_data(frame.stream_id, f"of {frame.stream_id}")
+    d.hooks["on_frame_recv"] = lambda d, frame: d.get_stream_user_data(frame.stream_id) and None
+    d.hooks["on_stream_close"] = lambda d, stream_id, code: d.get_stream_user_data(stream_id) and None
+    d.recv(d.peer.headers(1, REQUEST, end=True), d.peer.headers(3, POST), d.peer.data(3, b"x"))
+    d.state(1, 3)
+    d.recv(d.peer.rst_stream(1, 8))
+    d.state(1, 3)
