@@ -47,6 +47,7 @@ NEWER: dict[str, str] = {
 # As 1.52, and not as later versions.
 OLDER: dict[str, str] = {
     "fields_that_may_be_ignored*": "RFC 9113 section 8.2.1: an invalid field is an error without on_invalid_header",
+    "error_callback_of_messages[ignored]": "RFC 9113 section 8.2.1: an invalid field is an error without on_invalid_header",
     "frames_on_idle_streams[priority]": _PRIORITY,
 }
 
