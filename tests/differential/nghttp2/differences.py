@@ -10,6 +10,7 @@ from __future__ import annotations
 _RESET = "RST_STREAM for a stream that is gone, idle or being reset is silent; 1.52 sends it"
 _INVALID_DATA = "on_invalid_frame_recv is called for DATA that breaks the message; 1.52 only resets the stream"
 _BLOCK = "fields are reported when their block is whole; libnghttp2 reports those before the error"
+_FIELD = "RFC 9113 section 8.2.1: an invalid field is an error without on_invalid_header"
 _PRIORITY = "PRIORITY is checked as RFC 9113 section 6.3 says, shown and ignored; nghttp2 drops it unread"
 _CLOSED = "RFC 9113 section 5.1: frames after END_STREAM or RST_STREAM are an error of the connection"
 _CANCELLED = "a cancelled WINDOW_UPDATE leaves the window as it was; nghttp2 counts what the peer never got"
@@ -46,8 +47,8 @@ NEWER: dict[str, str] = {
 
 # As 1.52, and not as later versions.
 OLDER: dict[str, str] = {
-    "fields_that_may_be_ignored*": "RFC 9113 section 8.2.1: an invalid field is an error without on_invalid_header",
-    "error_callback_of_messages[ignored]": "RFC 9113 section 8.2.1: an invalid field is an error without on_invalid_header",
+    "fields_that_may_be_ignored*": _FIELD,
+    "error_callback_of_messages[ignored]": _FIELD,
     "frames_on_idle_streams[priority]": _PRIORITY,
 }
 

@@ -493,14 +493,31 @@ class Driver:
         """The log in the form in which two implementations must agree."""
         wire_lengths: list[int] = []
         sent: list[int] = []
+        before = selected = 0
+        faults: list[tuple[Any, ...]] = []
         for event in self.log:
             if event[0] == "wire" and isinstance(event[2] if len(event) > 2 else None, HeaderLength):
                 wire_lengths.append(int(event[2]))
-            if event[0] == "on_frame_send" and isinstance(event[1][1], HeaderLength):
-                sent.append(int(event[1][1]))
+            if event[0] not in ("select_padding", "before_frame_send", "on_frame_send"):
+                continue
+            length = event[1][1]
+            if not isinstance(length, HeaderLength):
+                continue
+            if event[0] == "select_padding":
+                selected = int(length)
+            elif event[0] == "before_frame_send":
+                if selected and selected + event[1][4] != length:
+                    faults.append(("note", "the padded length is not what select_padding said"))
+                before, selected = int(length), 0
+            else:
+                sent.append(int(length))
+                if before and before != length:
+                    faults.append(("note", "on_frame_send's length is not before_frame_send's"))
+                before = 0
         both = min(len(sent), len(wire_lengths))
         if sent[:both] != wire_lengths[:both]:
-            self.log.append(("note", "on_frame_send's lengths of header frames differ from the wire's"))
+            faults.append(("note", "on_frame_send's lengths of header frames differ from the wire's"))
+        self.log += faults
         return [_plain(event) for event in merged(self.log)]
 
 
