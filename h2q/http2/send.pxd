@@ -98,7 +98,7 @@ cdef class Sender:
     cdef int64_t _source_stopped(self, Stream stream, int64_t outcome) except? -12345
     @cython.locals(padder=Padder)
     cdef int64_t _take(self, Body body, int64_t limit) except? -12345
-    @cython.locals(conn=Connection, number=int64_t, length=int64_t)
+    @cython.locals(conn=Connection, flags=int64_t, number=int64_t, length=int64_t)
     cdef int64_t _read(self, Stream stream, Body body, int64_t limit) except? -12345
 
     @cython.locals(conn=Connection, stream=Stream, item=Item, kind=int64_t)

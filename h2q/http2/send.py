@@ -748,9 +748,10 @@ class Sender:
         conn.calling = None
         flags = 0
         if type(result) is tuple and len(result) == 2:
-            result, flags = result
-            if not isinstance(flags, int) or flags & ~_FLAGS:
-                raise CallbackFailure(f"callback read returned flags {flags!r}")
+            result, given = result
+            if not isinstance(given, int) or given & ~_FLAGS:
+                raise CallbackFailure(f"callback read returned flags {given!r}")
+            flags = int(given)
         if isinstance(result, int):
             number = int(result)
             if flags == 0 and (number == DEFERRED or number == PAUSE or number == TEMPORAL_CALLBACK_FAILURE):
