@@ -1,10 +1,13 @@
 """The programs in examples/ run as they stand."""
 
 import contextlib
+import html
 import os
 import re
+import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -107,6 +110,30 @@ def test_fetch(big: Path) -> None:
             "/b 200",
             "/b: 300000 bytes, NO_ERROR",
         ]
+
+
+def test_the_program_on_the_example_site() -> None:
+    page = (EXAMPLES / "site" / "index.html").read_text()
+    found = re.search(r"<pre><code>(.*?)</code>", page, re.DOTALL)
+    assert found is not None
+    program = compile(html.unescape(found[1]), "index.html", "exec")
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        faults: list[BaseException] = []
+
+        def serve() -> None:
+            try:
+                with listener.accept()[0] as sock:
+                    exec(program, {"sock": sock})
+            except BaseException as error:
+                faults.append(error)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        with Client(listener.getsockname()[1]) as client:
+            assert client.get("/") == (200, b"hello, world")
+        thread.join(TIMEOUT)
+    assert not thread.is_alive()
+    assert faults == []
 
 
 @pytest.mark.interop
