@@ -610,7 +610,7 @@ class Connection:
 
     def receive_on_connection(self, size: int) -> None:
         """Flow-controlled bytes have arrived (RFC 9113 section 6.9.1)."""
-        if self.recv_window > self.local_window - size or self.recv_window > MAX_WINDOW - size:
+        if size > 0 and (self.recv_window > self.local_window - size or self.recv_window > MAX_WINDOW - size):
             self.fail_connection(FLOW_CONTROL_ERROR, b"")
             return
         self.recv_window += size
@@ -631,7 +631,8 @@ class Connection:
 
     def receive_on_stream(self, stream: Stream, size: int, more: bool) -> None:
         """The same for a stream; no window is given for data behind which there is no more."""
-        if stream.recv_window > stream.local_window - size or stream.recv_window > MAX_WINDOW - size:
+        # With no new bytes there may be more than the window, which our own SETTINGS have made smaller since.
+        if size > 0 and (stream.recv_window > stream.local_window - size or stream.recv_window > MAX_WINDOW - size):
             self.fail_connection(FLOW_CONTROL_ERROR, b"")
             return
         stream.recv_window += size

@@ -135,7 +135,6 @@ def check(conn: Connection) -> None:
         stream: Stream = entry
         require(stream.stream_id == number and not stream.gone, "a stream under a wrong id")
         require(stream.remote_window <= 0x7FFFFFFF and stream.local_window <= 0x7FFFFFFF, "a window overflows")
-        require(stream.recv_window <= stream.local_window, "more received than allowed")
         if stream.ring is not None:
             ready += 1
             require(stream.body is not None, "scheduled without data")

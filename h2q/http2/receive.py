@@ -121,7 +121,7 @@ class Receiver:
         conn.enter(session)
         try:
             size = len(data) if type(data) is bytes else memoryview(data).nbytes
-            if conn.ignore_all or not conn.want_read():
+            if conn.ignore_all:
                 conn.leave()
                 return size
             self._reader.feed(data)
@@ -181,8 +181,6 @@ class Receiver:
         self._paused = False
         while not (conn.ignore_all or self._paused):
             if self._state == _HEAD:
-                if (conn.goaway_received or conn.goaway_sent) and not conn.want_read():
-                    return
                 if not reader.next_head():
                     return
                 self._check_queue()

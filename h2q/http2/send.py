@@ -66,6 +66,7 @@ _SMALL_REST = 512
 
 #: Data flags of a ``read`` result that is one int lie above its count.
 _COUNT_MASK = (1 << 32) - 1
+_MOST = (1 << 62) - 1
 _FLAGS = DATA_FLAG_EOF | DATA_FLAG_NO_END_STREAM | DATA_FLAG_NO_COPY
 
 
@@ -654,7 +655,7 @@ class Sender:
             )
             conn.calling = None
             limit = min(wanted, limit)
-            if limit <= 0:
+            if limit <= 0 or wanted > _MOST:
                 raise CallbackFailure(f"callback data_source_read_length returned {wanted}")
         elif limit > self._frame_size:
             limit = self._frame_size
@@ -753,6 +754,8 @@ class Sender:
                 raise CallbackFailure(f"callback read returned flags {given!r}")
             flags = int(given)
         if isinstance(result, int):
+            if not -_MOST <= result <= _MOST:
+                raise CallbackFailure(f"callback read returned {result!r}")
             number = int(result)
             if flags == 0 and (number == DEFERRED or number == PAUSE or number == TEMPORAL_CALLBACK_FAILURE):
                 return number
