@@ -1,12 +1,25 @@
-"""Where the data of a stream comes from: the forms that ``data=`` of a submit call takes beside bytes."""
+"""Where the data of a stream comes from: the forms that ``data=`` of a submit call takes beside bytes.
+
+Sessions make a body of what they are given (``h2q.http2.body``), which pulls from these as frames can be sent.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from .errors import InvalidArgument
+
+
+def as_bytes_view(data: Any) -> bytes | memoryview:
+    """``data`` itself where it is ``bytes``, else a view of its bytes. TypeError, or InvalidArgument with gaps."""
+    if type(data) is bytes:
+        return data
+    view = memoryview(data)
+    if not view.c_contiguous:
+        raise InvalidArgument("data must be contiguous")
+    return view.cast("B")
 
 
 class Source:
@@ -24,6 +37,63 @@ class Source:
             raise TypeError("read must be callable")
         self.read = read
         self.user_data = user_data
+
+    def close(self) -> None:
+        """Called when the session is done with the source, however the stream ended. For subclasses; must not raise."""
+
+
+class Pieces:
+    """The data of an iterable of bytes-like objects, pulled one by one as the connection takes them.
+
+    An exception of the iterator ends its stream with INTERNAL_ERROR. A generator is closed with the stream.
+    """
+
+    __slots__ = ("_close", "_counted", "_iterator")
+
+    def __init__(self, data: Iterable[Any]) -> None:
+        #: How many pieces are left, -1 where only the iterator knows.
+        self._counted = -1
+        if isinstance(data, list | tuple):
+            views = [view for view in map(as_bytes_view, data) if len(view)]
+            self._counted = len(views)
+            self._iterator: Iterator[Any] | None = iter(views)
+            self._close: Any = None
+        else:
+            self._iterator = iter(data)
+            self._close = getattr(self._iterator, "close", None)
+
+    def __bool__(self) -> bool:
+        """Whether there may be more."""
+        return self._iterator is not None and self._counted != 0
+
+    def pull(self) -> bytes | memoryview:
+        """The next piece that is not empty; b"" where there is none. Raises what the iterator does."""
+        if self._iterator is not None:
+            for data in self._iterator:
+                piece = as_bytes_view(data)
+                if len(piece):
+                    self._counted -= 1
+                    return piece
+            self._iterator = None
+        return b""
+
+    def close(self) -> None:
+        """Closes a generator. What that raises goes to ``sys.unraisablehook``. Safe to call twice."""
+        self._iterator = None
+        close, self._close = self._close, None
+        if callable(close):
+            _Closing(close)
+
+
+class _Closing:
+    # Calls a function when it dies, which is at once: the interpreter reports what a __del__ raises.
+    __slots__ = ("_close",)
+
+    def __init__(self, close: Callable[[], Any]) -> None:
+        self._close = close
+
+    def __del__(self) -> None:
+        self._close()
 
 
 class File:

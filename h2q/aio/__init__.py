@@ -3,5 +3,14 @@
 from __future__ import annotations
 
 from .faults import ConnectError, ConnectionLost, RequestError, RequestTimeout, RetryableError, StreamReset
+from .sources import AsyncSource
 
-__all__ = ["ConnectError", "ConnectionLost", "RequestError", "RequestTimeout", "RetryableError", "StreamReset"]
+__all__ = [
+    "AsyncSource",
+    "ConnectError",
+    "ConnectionLost",
+    "RequestError",
+    "RequestTimeout",
+    "RetryableError",
+    "StreamReset",
+]

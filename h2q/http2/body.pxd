@@ -6,11 +6,13 @@ from libc.stdint cimport int64_t
 cdef class Body:
     cdef object buffer, _held
     cdef int64_t position, end
-    cdef object file, read, source, trailer
+    cdef object file, pieces, read, source, trailer, _owner
     cdef bint end_stream, eof
 
     cdef bint has_callback(self) noexcept
+    cdef bint has_more(self) except -1
     cdef refill(self)
+    cdef _replace(self, object buffer)
     cdef object held(self)
     cdef bint is_finished(self) except -1
     @cython.locals(start=int64_t, stop=int64_t)

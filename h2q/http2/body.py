@@ -1,19 +1,32 @@
-"""What remains to be sent of one stream's data: a buffer, a file read block by block, or a ``read`` callback."""
+"""What remains to be sent of one stream's data: a buffer, what follows it piece by piece, or a ``read`` callback."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncIterable, Callable, Iterable
 from typing import Any
 
 from .._burst import HeldBuffer
 from ..errors import InvalidArgument, InvalidState
-from ..sources import File, Source
+from ..sources import File, Pieces, Source, as_bytes_view
 
 
 class Body:
     """Data on its way out. The sender takes pieces off its front; ``eof`` is set with the last one."""
 
-    __slots__ = ("_held", "buffer", "end", "end_stream", "eof", "file", "position", "read", "source", "trailer")
+    __slots__ = (
+        "_held",
+        "_owner",
+        "buffer",
+        "end",
+        "end_stream",
+        "eof",
+        "file",
+        "pieces",
+        "position",
+        "read",
+        "source",
+        "trailer",
+    )
 
     def __init__(self) -> None:
         self.end_stream = True
@@ -24,8 +37,11 @@ class Body:
         self.position = 0
         self.end = 0
         self.file: File | None = None
+        self.pieces: Pieces | None = None
         self.read: Callable[..., Any] | None = None
         self.source: Any = None
+        #: Who is told that this is over.
+        self._owner: Any = None
         #: The HEADERS item that ends the stream behind this data.
         self.trailer: Any = None
 
@@ -33,13 +49,26 @@ class Body:
         """Whether the data comes from Python, frame by frame."""
         return self.read is not None
 
+    def has_more(self) -> bool:
+        """Whether something may follow the buffer."""
+        if self.file is not None:
+            return len(self.file) > 0
+        return self.pieces is not None and bool(self.pieces)
+
     def refill(self) -> None:
-        """Reads the file's next block where the last one is used up. EOFError or OSError where that fails."""
-        if self.file is not None and self.position == self.end:
-            self.buffer = self.file.read_block(File.BLOCK)
-            self._held = None
-            self.position = 0
-            self.end = len(self.buffer)
+        """The file's next block, or the next piece, where the last is used up. EOFError, OSError, what iterators raise."""
+        if self.position != self.end:
+            return
+        if self.file is not None:
+            self._replace(self.file.read_block(File.BLOCK))
+        elif self.pieces is not None:
+            self._replace(self.pieces.pull())
+
+    def _replace(self, buffer: Any) -> None:
+        self.buffer = buffer
+        self._held = None
+        self.position = 0
+        self.end = len(buffer)
 
     def held(self) -> Any:
         """The buffer as bursts take it: its export is held once, not frame by frame."""
@@ -49,7 +78,7 @@ class Body:
 
     def is_finished(self) -> bool:
         """Nothing is left."""
-        return self.position == self.end and (self.file is None or len(self.file) == 0)
+        return self.position == self.end and not self.has_more()
 
     def take(self, length: int) -> Any:
         """The next ``length`` or fewer bytes, by reference."""
@@ -75,6 +104,12 @@ class Body:
             self.file = None
         self.read = None
         self.source = None
+        if self.pieces is not None:
+            pieces, self.pieces = self.pieces, None
+            pieces.close()
+        if self._owner is not None:
+            owner, self._owner = self._owner, None
+            owner.close()
 
 
 def make_body(data: Any, default_read: Callable[..., Any] | None, end_stream: bool) -> Body:
@@ -93,18 +128,21 @@ def make_body(data: Any, default_read: Callable[..., Any] | None, end_stream: bo
         if body.read is None:
             raise InvalidState("the source has no read, and neither have the callbacks")
         body.source = data if data.user_data is None else data.user_data
+        if type(data).close is not Source.close:
+            body._owner = data
     elif callable(data):
         body.read = data
         body.source = data
     else:
         try:
-            view = memoryview(data)
+            body.buffer = as_bytes_view(data)
         except TypeError:
-            raise TypeError(
-                f"data must be bytes-like, a Source, a File or a read callback, not {type(data).__name__}"
-            ) from None
-        if not view.c_contiguous:
-            raise InvalidArgument("data must be contiguous")
-        body.buffer = view.cast("B")
+            if isinstance(data, str) or not isinstance(data, Iterable):
+                hint = "; h2q.aio.AsyncSource takes async iterables" if isinstance(data, AsyncIterable) else ""
+                raise TypeError(
+                    "data must be bytes-like, an iterable of that, a Source, a File or a read callback, "
+                    f"not {type(data).__name__}{hint}"
+                ) from None
+            body.pieces = Pieces(data)
         body.end = len(body.buffer)
     return body

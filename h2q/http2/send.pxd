@@ -26,7 +26,7 @@ cdef class Sender:
     cdef bint _custom_sizes
     cdef int64_t _burst_padlen
     cdef object _send, _send_data, _read_length, _before_frame_send
-    cdef object _on_frame_send, _on_frame_not_send
+    cdef object _on_frame_send, _on_frame_not_send, _error
     cdef int64_t _state
     cdef list _pieces
     cdef Py_ssize_t _index, _offset
@@ -96,8 +96,10 @@ cdef class Sender:
     cdef int64_t _prepare_data(self, Stream stream, int64_t room) except? -12345
     @cython.locals(conn=Connection)
     cdef int64_t _source_stopped(self, Stream stream, int64_t outcome) except? -12345
+    @cython.locals(conn=Connection)
+    cdef bint _refill(self, Stream stream, Body body) except -1
     @cython.locals(padder=Padder)
-    cdef int64_t _take(self, Body body, int64_t limit) except? -12345
+    cdef int64_t _take(self, Stream stream, Body body, int64_t limit) except? -12345
     @cython.locals(conn=Connection, flags=int64_t, number=int64_t, length=int64_t)
     cdef int64_t _read(self, Stream stream, Body body, int64_t limit) except? -12345
 

@@ -80,6 +80,7 @@ class Sender:
         "_conn",
         "_custom_sizes",
         "_eof",
+        "_error",
         "_flags",
         "_frame",
         "_frame_size",
@@ -113,6 +114,7 @@ class Sender:
         self._read_length = overridden(callbacks, "data_source_read_length")
         self._before_frame_send = overridden(callbacks, "before_frame_send")
         self._on_frame_send = overridden(callbacks, "on_frame_send")
+        self._error = overridden(callbacks, "error")
         self._on_frame_not_send = overridden(callbacks, "on_frame_not_send")
         #: The application has a say in how large frames are.
         self._custom_sizes = self._packer.select_padding is not None or self._read_length is not None
@@ -344,12 +346,10 @@ class Sender:
         if window <= 0:
             return 0
         last_block = True
-        if body.file is not None:
-            try:
-                body.refill()
-            except (OSError, EOFError):
+        if body.file is not None or body.pieces is not None:
+            if not self._refill(stream, body):
                 return 0
-            last_block = len(body.file) == 0
+            last_block = not body.has_more()
         # A stream that shares its turn, and frames that are reported, go one by one.
         alone = not stream.incremental or len(conn.scheduler) == 1
         taken = burst.add_data(
@@ -664,7 +664,7 @@ class Sender:
             padder = self._packer.padder
             flags = self._read(stream, body, limit if padder is None else padder.room(limit))
         else:
-            flags = self._take(body, min(limit, room))
+            flags = self._take(stream, body, min(limit, room))
         if flags < 0:
             return self._source_stopped(stream, flags)
 
@@ -685,7 +685,7 @@ class Sender:
                 frame = make_data(length, self._flags, stream.stream_id, 0)
                 self._padlen = self._packer.ask_padding(frame, length, most)
         if length == 0 and not self._padlen:
-            if self._eof and unended:
+            if self._eof and (unended or (body.pieces is not None and not body.end_stream)):
                 # Nothing to say: no frame at all.
                 conn.detach_body(stream)
                 return CANCEL
@@ -724,18 +724,31 @@ class Sender:
             conn.add_rst_stream(stream.stream_id, INTERNAL_ERROR, True)
         return outcome
 
-    def _take(self, body: Body, limit: int) -> int:
+    def _refill(self, stream: Stream, body: Body) -> bool:
+        """Makes a file or an iterator give its next piece where one is wanted; False where the stream cannot go on."""
+        conn = self._conn
+        try:
+            body.refill()
+        except Exception as error:
+            if self._error is not None:
+                conn.calling = "error"
+                message = f"stream {stream.stream_id}: the data ended with {error!r}"
+                conn.expect_zero(self._error(conn.session, TEMPORAL_CALLBACK_FAILURE, message))
+            if stream.body is body:
+                self._source_stopped(stream, TEMPORAL_CALLBACK_FAILURE)
+            return False
+        # An iterator is the application's: it may have ended its own stream.
+        return stream.body is body and self._may_send_data(stream)
+
+    def _take(self, stream: Stream, body: Body, limit: int) -> int:
         """Data of the engine's own kinds; returns data flags, or an outcome."""
         padder = self._packer.padder
         if padder is not None:
             limit = padder.room(limit)
         elif self._packer.select_padding is not None and limit > 2 * MAX_PADLEN:
             limit -= MAX_PADLEN
-        if body.file is not None:
-            try:
-                body.refill()
-            except (OSError, EOFError):
-                return TEMPORAL_CALLBACK_FAILURE
+        if (body.file is not None or body.pieces is not None) and not self._refill(stream, body):
+            return CANCEL
         self._payload = body.take(limit)
         self._length = len(self._payload)
         return DATA_FLAG_EOF if body.eof else 0
