@@ -9,7 +9,7 @@ import weakref
 from typing import Any
 
 import pytest
-from http2.test_padding import REQUEST, WAYS, Sent, body, frames, server
+from http2.test_padding import WAYS, Sent, body, frames, server
 
 from h2q import http2
 from h2q.errors import H2QError, InvalidArgument, InvalidState
