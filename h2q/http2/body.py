@@ -56,7 +56,7 @@ class Body:
         return self.pieces is not None and bool(self.pieces)
 
     def refill(self) -> None:
-        """The file's next block, or the next piece, where the last is used up. Raises OSError, EOFError, what iterators do."""
+        """The file's next block, or the next piece, where the last is used up. OSError, EOFError, or the iterator's."""
         if self.position != self.end:
             return
         if self.file is not None:
