@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from .. import COMPILED, __version__
 from ..errors import H2QError
-from . import serve
+from . import get, serve
 
 __all__ = ["main"]
 
@@ -22,6 +22,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"h2q {__version__} ({build})")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     serve.add_command(commands)
+    get.add_command(commands)
     return parser
 
 
