@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from .driver import ALL, CLIENT, HALF, OK, ONE, POST, REQUEST, SERVER, TRAILER, Driver
 from .scenarios import Make
 
-Program = tuple[str, int | None, bool, list[tuple[Any, ...]]]
+Program = tuple[str, int | None, bool, bool, list[tuple[Any, ...]]]
 EXTENSIBLE = ((9, 1),)
 
 _size = st.sampled_from([0, 1, 5, 100, 1000, 16383, 16384, 16385, 20000, 70000])
@@ -98,11 +98,13 @@ CLIENT_PROGRAMS = st.tuples(
     st.just(CLIENT),
     _padding,
     st.booleans(),
+    st.booleans(),
     st.lists(st.one_of(_common * 2 + _client * 4 + _rare), min_size=6, max_size=60),
 )
 SERVER_PROGRAMS = st.tuples(
     st.just(SERVER),
     _padding,
+    st.booleans(),
     st.booleans(),
     st.lists(st.one_of(_common * 2 + _server * 4 + _rare), min_size=6, max_size=60),
 )
@@ -111,7 +113,7 @@ PROGRAMS = st.one_of(CLIENT_PROGRAMS, SERVER_PROGRAMS)
 
 def play(make: Make, program: Program) -> None:
     """Run a drawn program; stops at the first fatal error."""
-    role, padding, mem, steps = program
+    role, padding, mem, manual, steps = program
     bind = ("send_data",) if padding is None else ("send_data", "select_padding")
     # Without a dynamic table a cancelled header block does libnghttp2 no harm.
     d = make(
@@ -119,7 +121,7 @@ def play(make: Make, program: Program) -> None:
         bind=bind,
         handshake=EXTENSIBLE,
         own=EXTENSIBLE,
-        no_auto_window_update=True,
+        no_auto_window_update=manual,
         max_deflate_dynamic_table_size=0,
     )
     if padding is not None:

@@ -1,7 +1,8 @@
 """Random programs on libnghttp2 and on h2q: same transcript, and no split of the input changes it."""
 
+import pytest
 from differential.nghttp2.catalogue import first_difference, http2, require_library, transcript
-from differential.nghttp2.programs import CLIENT_PROGRAMS, SERVER_PROGRAMS, Program
+from differential.nghttp2.programs import CLIENT_PROGRAMS, PROGRAMS, SERVER_PROGRAMS, Program
 from hypothesis import given
 
 
@@ -20,4 +21,11 @@ def test_server(program: Program) -> None:
 @given(SERVER_PROGRAMS)
 def test_split_input(program: Program) -> None:
     difference = first_difference(transcript(http2(), program), transcript(http2(), program, split=3))
+    assert not difference, "\n" + difference
+
+
+@pytest.mark.soak
+@given(PROGRAMS)
+def test_many(program: Program) -> None:
+    difference = first_difference(transcript(require_library(), program), transcript(http2(), program))
     assert not difference, "\n" + difference
