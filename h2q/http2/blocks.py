@@ -19,7 +19,9 @@ from .constants import (
     CLOSING,
     CODE_CANCEL,
     CODE_FRAME_SIZE_ERROR,
+    COMPLETE,
     COMPRESSION_ERROR,
+    CONTINUED,
     ENHANCE_YOUR_CALM,
     ERR_HTTP_HEADER,
     ERR_HTTP_MESSAGING,
@@ -31,6 +33,7 @@ from .constants import (
     F_END_STREAM,
     F_PADDED,
     F_PRIORITY,
+    FIELDS,
     INTERNAL_ERROR,
     MAX_PAYLOAD,
     MAX_STREAM_ID,
@@ -50,11 +53,6 @@ from .frames import Frame, make_head, make_headers, make_push_promise
 from .reports import Reports
 from .stream import Stream
 from .validate import ends_well, first_fault, hidden, request_is_complete, response_is_complete
-
-# Where a block stands, for the receiver: done with, to be continued, or with fields still to be reported.
-COMPLETE = 0
-CONTINUED = 1
-FIELDS = 2
 
 # Kinds of header block for the decoder.
 _REQUEST = 0

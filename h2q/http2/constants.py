@@ -232,3 +232,8 @@ IDLE = 5
 SHUT_RD = 1
 SHUT_WR = 2
 SHUT_RDWR = 3
+
+# Where a header block stands: done with, to be continued, or with fields still to be reported.
+COMPLETE = 0
+CONTINUED = 1
+FIELDS = 2

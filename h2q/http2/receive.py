@@ -7,7 +7,7 @@ from typing import Any
 from .._core import FrameReader
 from ..config import Http2Config
 from ..errors import BadClientMagic, CallbackFailure, Flooded
-from .blocks import COMPLETE, CONTINUED, HeaderBlocks
+from .blocks import HeaderBlocks
 from .callbacks import overridden
 from .connection import Connection
 from .constants import (
@@ -16,6 +16,8 @@ from .constants import (
     CLOSING,
     CODE_FRAME_SIZE_ERROR,
     CODE_STREAM_CLOSED,
+    COMPLETE,
+    CONTINUED,
     ENHANCE_YOUR_CALM,
     EOF,
     ERR_HTTP_MESSAGING,

@@ -767,9 +767,10 @@ class Sender:
                 raise CallbackFailure(f"callback read returned flags {given!r}")
             flags = int(given)
         if isinstance(result, int):
-            if not -_MOST <= result <= _MOST:
-                raise CallbackFailure(f"callback read returned {result!r}")
+            # What 64 bits do not hold overflows here when compiled, and is refused below when not.
+            conn.calling = "read"
             number = int(result)
+            conn.calling = None
             if flags == 0 and (number == DEFERRED or number == PAUSE or number == TEMPORAL_CALLBACK_FAILURE):
                 return number
             flags |= number & ~_COUNT_MASK
