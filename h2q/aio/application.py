@@ -57,8 +57,10 @@ class Receiver(Protocol):
 class Application(Protocol):
     """Answers requests. Both calls must not block and must not raise for anything that a client can send."""
 
-    def respond(self, method: bytes, path: bytes, now: float) -> Response:
-        """Answer a request without a body. ``now`` is the event loop's time, in seconds."""
+    def respond(self, method: bytes, path: bytes, headers: Headers, now: float) -> Response:
+        """Answer a request without a body. ``headers`` has the pseudo-header fields, too; ``now`` is the event loop's
+        time, in seconds.
+        """
 
     def receive(self, method: bytes, path: bytes, headers: Headers, now: float) -> Response | Receiver:
         """A request whose body follows: where to put it, or an answer that refuses it."""

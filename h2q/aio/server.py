@@ -67,7 +67,7 @@ class _Requests(http2.Callbacks):
             return
         if end_stream:
             try:
-                response = self.application.respond(method, path, self.now)
+                response = self.application.respond(method, path, headers, self.now)
             except Exception as error:
                 response = self.broken(error)
             self.answer(session, stream_id, response)

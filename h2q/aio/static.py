@@ -6,22 +6,24 @@ that is asked for often costs one dictionary look-up.
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import html
 import os
-from email.utils import formatdate
+from collections.abc import Mapping
 from urllib.parse import quote
 
+from .. import http2
 from ..files import Directory, PathError, content_type, parse_target
-from ..sources import File
 from .application import Headers, Receiver, Response, date_field, text_response
+from .conditions import choose_coding, selecting_fields
+from .representation import Representation
 
 __all__ = ["Site"]
 
 INDEX = "index.html"
 VALIDITY = 1.0
-SMALL_FILE = 256 * 1024
+#: Content codings and the suffixes of files that are in them.
+CODINGS = ((b"br", ".br"), (b"zstd", ".zst"), (b"gzip", ".gz"))
 CACHE_BYTES = 32 * 1024 * 1024
 CACHE_ENTRIES = 1024
 LISTING_LIMIT = 5000
@@ -37,74 +39,103 @@ _STYLE = (
 
 
 class _Ready:
-    """A response kept for reuse, the answer to HEAD beside it, and the file's identity when it was made."""
+    """What is kept of a path for reuse: the file, and the same in other content codings."""
 
-    __slots__ = ("expires", "get", "head", "identity", "size")
+    __slots__ = ("_large", "coded", "expires", "plain", "size", "sizes")
 
-    def __init__(self, get: Response, identity: tuple[int, ...], expires: float) -> None:
-        self.get = get.prepared()
-        self.head = get.without_body().prepared()
-        self.identity = identity
+    def __init__(self, plain: Representation, coded: dict[bytes, Representation], expires: float) -> None:
+        self.plain = plain
+        self.coded = coded
         self.expires = expires
-        self.size = len(get.body) if isinstance(get.body, bytes) else 0
+        every = (plain, *coded.values())
+        self._large = [item for item in every if item.data is None]
+        self.size = sum(item.kept for item in every)
+        self.sizes = {b"": plain.size} | {coding: item.size for coding, item in coded.items()}
+
+    def holds(self, now: float) -> bool:
+        """Whether it may be used now: for a moment, and, where files are read later, until they change."""
+        return now < self.expires and all(item.is_current() for item in self._large)
+
+    def choose(self, fields: Mapping[bytes, bytes]) -> Representation:
+        coding = choose_coding(fields.get(b"accept-encoding"), self.sizes)
+        return self.coded[coding] if coding else self.plain
 
 
 class Site:
     """Serves the files of one directory; `POST` and `PUT` bodies are read, counted and thrown away.
 
-    ``upload_limit`` is in bytes; what exceeds it is answered with 413. Raises `OSError` when the directory
-    cannot be read.
+    ``upload_limit`` is in bytes; what exceeds it is answered with 413. ``cache_control`` is the value of the field
+    that files are sent with. ``precompressed``: beside ``x``, the files ``x.br``, ``x.zst`` and ``x.gz`` are the same
+    in other codings, unless they are older. Raises `OSError` when the directory cannot be read, `InvalidArgument` for
+    a ``cache_control`` that is no field value.
     """
 
-    def __init__(self, root: str | os.PathLike[str], *, upload_limit: int = UPLOAD_LIMIT) -> None:
+    def __init__(
+        self,
+        root: str | os.PathLike[str],
+        *,
+        upload_limit: int = UPLOAD_LIMIT,
+        cache_control: str | None = None,
+        precompressed: bool = True,
+    ) -> None:
         self.directory = Directory(root)
         self.upload_limit = upload_limit
+        self.precompressed = precompressed
+        self._common: list[tuple[bytes, bytes]] = [_NOSNIFF]
+        if cache_control is not None:
+            self._common += http2.PreparedHeaders([("cache-control", cache_control)])
         self._ready: dict[bytes, _Ready] = {}
         self._ready_bytes = 0
 
-    def respond(self, method: bytes, path: bytes, now: float) -> Response:
+    def respond(self, method: bytes, path: bytes, headers: Headers, now: float) -> Response:
         """Answer a request without a body."""
-        ready = self._ready.get(path)
-        if ready is not None and now < ready.expires:
-            if method == b"GET":
-                return ready.get
-            if method == b"HEAD":
-                return ready.head
-        if method == b"GET":
-            return self._look_up(path, now)
-        if method == b"HEAD":
-            return self._look_up(path, now).without_body()
+        if method == b"GET" or method == b"HEAD":
+            ready = self._ready.get(path)
+            if ready is not None and ready.holds(now):
+                return self._choose(ready, method, headers)
+            return self._look_up(method, path, headers, now)
         if method in {b"POST", b"PUT"}:
             return _Upload(self.upload_limit).finish()
         if method == b"OPTIONS":
             return Response([(b":status", b"204"), (b"server", b"h2q"), date_field(), *_ALLOW])
         return text_response(405, "This method is not served here.\n", _ALLOW)
 
+    def _choose(self, ready: _Ready, method: bytes, headers: Headers) -> Response:
+        fields = selecting_fields(headers)
+        chosen = ready.plain
+        if fields is not None:
+            if ready.coded:
+                chosen = ready.choose(fields)
+            if len(fields) > 1 or b"accept-encoding" not in fields:
+                return chosen.select(method, fields)
+        return chosen.get if method == b"GET" else chosen.head
+
     def receive(self, method: bytes, path: bytes, headers: Headers, now: float) -> Response | Receiver:
         """A request with a body: uploads are taken; with any other method the body says nothing, and is
         skipped.
         """
         if method not in {b"POST", b"PUT"}:
-            return _Skipped(self, method, path, now)
+            return _Skipped(self, method, path, headers, now)
         for name, value in headers:
             # The engine has checked that the field is a number and compares it with what arrives.
             if name == b"content-length" and int(value) > self.upload_limit:
                 return _too_large(self.upload_limit)
         return _Upload(self.upload_limit)
 
-    def _look_up(self, path: bytes, now: float) -> Response:
+    def _look_up(self, method: bytes, path: bytes, headers: Headers, now: float) -> Response:
         known = self._forget(path)
         try:
-            return self._find(path, now, known)
+            found = self._find(path, now, known)
+            response = found if isinstance(found, Response) else self._choose(found, method, headers)
         except PathError as error:
-            return _refusal(error)
+            response = _refusal(error)
         except OSError:
-            return text_response(500, "The file could not be read.\n")
+            response = text_response(500, "The file could not be read.\n")
+        return response.without_body() if method == b"HEAD" and response.body is not None else response
 
-    def _find(self, path: bytes, now: float, known: _Ready | None) -> Response:
+    def _find(self, path: bytes, now: float, known: _Ready | None) -> Response | _Ready:
         target = parse_target(path)
         real = self.directory.locate(target.segments)
-        name = target.segments[-1] if target.segments else ""
         if os.path.isdir(real):
             if not target.is_folder and target.segments:
                 return _redirect(target.segments, target.query)
@@ -114,41 +145,47 @@ class Site:
                 if error.status != 404:
                     raise
                 return self._listing(real, target.segments)
-            name = INDEX
+            segments = (*target.segments, INDEX)
         elif target.is_folder:
             raise PathError(404, "a file is no folder")
-        return self._file(path, real, name, now, known)
+        else:
+            segments = target.segments
+        ready = self._file(real, segments, now, known)
+        self._keep(path, ready)
+        return ready
 
-    def _file(self, path: bytes, real: str, name: str, now: float, known: _Ready | None) -> Response:
-        descriptor, status = self.directory.open(real)
-        try:
-            size = status.st_size
-            identity = (status.st_dev, status.st_ino, size, status.st_mtime_ns)
-            headers = [
-                (b":status", b"200"),
-                (b"server", b"h2q"),
-                date_field(),
-                (b"content-type", content_type(name).encode("ascii")),
-                (b"content-length", b"%d" % size),
-                (b"last-modified", formatdate(int(status.st_mtime), usegmt=True).encode("ascii")),
-                _NOSNIFF,
-            ]
-            if size > SMALL_FILE:
-                body = functools.partial(self._open, real, size)
-                response = Response(headers, body)
-            elif known is not None and known.identity == identity:
-                response = Response(headers, known.get.body)
-            else:
-                response = Response(headers, _read(descriptor, size))
-        finally:
-            os.close(descriptor)
-        self._keep(path, _Ready(response, identity, now + VALIDITY))
-        return response
+    def _file(self, real: str, segments: tuple[str, ...], now: float, known: _Ready | None) -> _Ready:
+        name = segments[-1]
+        coded = self._coded(segments) if self.precompressed else {}
+        common = self._common
+        if coded:
+            # RFC 9110 section 12.5.5: also on the answers in no coding.
+            common = [*common, (b"vary", b"accept-encoding")]
+        content = [(b"content-type", content_type(name).encode("ascii"))]
+        plain = Representation(self.directory, real, content, common, None if known is None else known.plain)
+        found = {}
+        for coding, path in coded.items():
+            before = None if known is None else known.coded.get(coding)
+            try:
+                item = Representation(
+                    self.directory, path, [*content, (b"content-encoding", coding)], common, before
+                )
+            except (PathError, OSError):
+                continue
+            # What is older than the file was made of another version of it.
+            if item.modified >= plain.modified:
+                found[coding] = item
+        return _Ready(plain, found, now + VALIDITY)
 
-    def _open(self, real: str, size: int) -> File:
-        """A fresh source for a large file. Raises `PathError` when the file has gone meanwhile."""
-        descriptor, _ = self.directory.open(real)
-        return _OpenedFile(descriptor, 0, size)
+    def _coded(self, segments: tuple[str, ...]) -> dict[bytes, str]:
+        """The files that may hold the same in another coding: coding and path."""
+        found = {}
+        for coding, suffix in CODINGS:
+            try:
+                found[coding] = self.directory.locate((*segments[:-1], segments[-1] + suffix))
+            except PathError:
+                continue
+        return found
 
     def _listing(self, real: str, segments: tuple[str, ...]) -> Response:
         title = html.escape("/" + "".join(segment + "/" for segment in segments))
@@ -194,18 +231,6 @@ class Site:
         return ready
 
 
-class _OpenedFile(File):
-    """A file that was opened with care for one response, and is closed with it."""
-
-    __slots__ = ()
-
-    def close(self) -> None:
-        descriptor = self.fileno()
-        super().close()
-        if descriptor >= 0:
-            os.close(descriptor)
-
-
 class _Upload:
     """Counts and digests a body, whatever its size, in constant memory."""
 
@@ -232,9 +257,9 @@ class _Skipped:
 
     __slots__ = ("_left", "_request", "_site")
 
-    def __init__(self, site: Site, method: bytes, path: bytes, now: float) -> None:
+    def __init__(self, site: Site, method: bytes, path: bytes, headers: Headers, now: float) -> None:
         self._site = site
-        self._request = (method, path, now)
+        self._request = (method, path, headers, now)
         self._left = SKIPPED_LIMIT
 
     def feed(self, data: memoryview | bytes) -> Response | None:
@@ -243,18 +268,6 @@ class _Skipped:
 
     def finish(self) -> Response:
         return self._site.respond(*self._request)
-
-
-def _read(descriptor: int, size: int) -> bytes:
-    """Exactly ``size`` bytes: a file that is being changed must not contradict its content-length."""
-    pieces = []
-    while size:
-        piece = os.read(descriptor, size)
-        if not piece:
-            raise OSError("the file became shorter while it was read")
-        pieces.append(piece)
-        size -= len(piece)
-    return b"".join(pieces)
 
 
 def _refusal(error: PathError) -> Response:

@@ -16,7 +16,7 @@ from typing import Any
 from ..aio.certificates import localhost_pair, server_context
 from ..aio.server import Server
 from ..aio.static import UPLOAD_LIMIT, Site
-from ..errors import LocalError
+from ..errors import InvalidArgument, LocalError
 
 __all__ = ["add_command"]
 
@@ -47,6 +47,13 @@ def add_command(commands: Any) -> None:
         metavar="BYTES",
         help="largest upload (default: 1 GiB)",
     )
+    parser.add_argument("--cache-control", metavar="VALUE", help="the cache-control field of files, such as max-age=60")
+    parser.add_argument(
+        "--precompressed",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="send x.br, x.zst or x.gz for x to clients that take them (default: yes)",
+    )
     parser.set_defaults(run=run)
 
 
@@ -66,7 +73,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Serve until SIGINT or SIGTERM. Returns the exit status; raises `LocalError` for what people can put
     right.
     """
-    site = _site(arguments.directory, arguments.max_upload)
+    site = _site(arguments)
     context, public = _context(arguments)
     port = arguments.port
     if port is None:
@@ -74,11 +81,19 @@ def run(arguments: argparse.Namespace) -> int:
     return asyncio.run(_serve(site, arguments.host, port, context, public))
 
 
-def _site(directory: str, upload_limit: int) -> Site:
+def _site(arguments: argparse.Namespace) -> Site:
+    directory = arguments.directory
     try:
-        return Site(directory, upload_limit=upload_limit)
+        return Site(
+            directory,
+            upload_limit=arguments.max_upload,
+            cache_control=arguments.cache_control,
+            precompressed=arguments.precompressed,
+        )
     except OSError as error:
         raise LocalError(f"cannot serve {directory}: {error.strerror or error}") from error
+    except InvalidArgument as error:
+        raise LocalError(f"--cache-control: {error}") from error
 
 
 def _context(arguments: argparse.Namespace) -> tuple[ssl.SSLContext | None, Path | None]:

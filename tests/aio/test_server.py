@@ -317,7 +317,7 @@ def test_the_upgrade_to_h2c(site: Running) -> None:
 class Broken:
     """Fails at everything, in each of the places where an application can."""
 
-    def respond(self, method: bytes, path: bytes, now: float) -> Response:
+    def respond(self, method: bytes, path: bytes, headers: Headers, now: float) -> Response:
         if path == b"/body":
             return Response([(b":status", b"200")], self.fail)
         if path == b"/fine":

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from h2q.aio import static
+from h2q.aio import representation, static
 from h2q.aio.application import Receiver, Response
 from h2q.aio.static import Site
 from h2q.sources import File
@@ -46,7 +46,7 @@ def fields(response: Response) -> dict[bytes, bytes]:
 
 
 def get(site: Site, path: bytes, now: float = 0.0) -> Response:
-    return site.respond(b"GET", path, now)
+    return site.respond(b"GET", path, [], now)
 
 
 def test_a_file(root: Path) -> None:
@@ -137,7 +137,7 @@ def test_the_listing_is_bounded(root: Path, monkeypatch: pytest.MonkeyPatch) -> 
 def test_head_answers_as_get_without_a_body(root: Path) -> None:
     site = Site(root)
     for path in (b"/a.txt", b"/a.txt", b"/folder/", b"/missing", b"/folder"):
-        expected, response = get(site, path), site.respond(b"HEAD", path, 0.0)
+        expected, response = get(site, path), site.respond(b"HEAD", path, [], 0.0)
         assert dict(response.headers) | {b"date": b""} == dict(expected.headers) | {b"date": b""}
         assert response.body is None
 
@@ -164,19 +164,19 @@ def test_refusals(root: Path, path: bytes, status: int) -> None:
 
 @pytest.mark.parametrize("method", [b"DELETE", b"PATCH", b"CONNECT", b"TRACE", b"get", b"X" * 100])
 def test_other_methods(root: Path, method: bytes) -> None:
-    response = Site(root).respond(method, b"/a.txt", 0.0)
+    response = Site(root).respond(method, b"/a.txt", [], 0.0)
     assert response.status == 405
     assert fields(response)[b"allow"] == b"GET, HEAD, POST, PUT"
 
 
 def test_options(root: Path) -> None:
-    response = Site(root).respond(b"OPTIONS", b"*", 0.0)
+    response = Site(root).respond(b"OPTIONS", b"*", [], 0.0)
     assert (response.status, response.body) == (204, None)
     assert fields(response)[b"allow"] == b"GET, HEAD, POST, PUT"
 
 
 def test_a_large_file_is_opened_for_each_response(root: Path) -> None:
-    data = os.urandom(static.SMALL_FILE + 1)
+    data = os.urandom(representation.SMALL_FILE + 1)
     (root / "big.bin").write_bytes(data)
     site = Site(root)
     first, second = get(site, b"/big.bin"), get(site, b"/big.bin")
@@ -206,7 +206,7 @@ def test_an_unchanged_file_is_not_read_again(root: Path) -> None:
     first = get(site, b"/a.txt", 10.0)
     second = get(site, b"/a.txt", 20.0)
     assert second is not first
-    assert second.body is first.body
+    assert second.body is first.body is not None
 
 
 def test_the_cache_is_bounded(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -244,7 +244,7 @@ def test_uploads_are_counted(root: Path, method: bytes) -> None:
 
 
 def test_an_upload_without_a_body(root: Path) -> None:
-    assert body(Site(root).respond(b"POST", b"/", 0.0)).startswith(b"received 0 bytes")
+    assert body(Site(root).respond(b"POST", b"/", [], 0.0)).startswith(b"received 0 bytes")
 
 
 def test_uploads_beyond_the_limit(root: Path) -> None:
