@@ -123,7 +123,7 @@ class Receiver:
         conn.enter(session)
         try:
             size = len(data) if type(data) is bytes else memoryview(data).nbytes
-            if conn.ignore_all:
+            if conn.ignore_all or not conn.want_read():
                 conn.leave()
                 return size
             self._reader.feed(data)
@@ -183,7 +183,8 @@ class Receiver:
         self._paused = False
         while not (conn.ignore_all or self._paused):
             if self._state == _HEAD:
-                if not reader.next_head():
+                # Behind the end nothing is read, be it in this input or in the next.
+                if not conn.want_read() or not reader.next_head():
                     return
                 self._check_queue()
                 conn.stats.frames_received += 1

@@ -74,7 +74,6 @@ DELIBERATE: dict[str, str] = {
     "late_request_on_peers_reset": _CLOSED,
     "late_empty_data_end_on_half_closed_here": _CLOSED,
     "late_headers_on_half_closed_here": _CLOSED,
-    "own_goaway_with_open_streams_above_and_below": "frames behind a GOAWAY are read at any split; nghttp2: not in a later call",
     "reset_limit": "after too many resets new streams are ignored; nghttp2 takes them until its GOAWAY is out",
     "priority_update_received[zero]": "RFC 9218 section 7.1: PRIORITY_UPDATE for stream 0 is a connection error",
     "cancelled_before_frame_send[window_update]": _CANCELLED,
