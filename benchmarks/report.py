@@ -107,7 +107,7 @@ def plot(measured: list[Measured], path: Path) -> str:
             position += 1
         position += 1.4
     axes.set_yticks(ticks, names, fontsize=9)
-    axes.invert_yaxis()
+    axes.set_ylim(position - 1.6, -0.8)
     axes.set_xlim(1, 4 * max(ratio for group in bars for *_, ratio in group))
     axes.set_xlabel("times as fast as h2 (medians of interleaved rounds, logarithmic)")
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")

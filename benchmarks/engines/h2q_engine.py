@@ -59,6 +59,18 @@ class Answering(Counting):
         session.submit_response(stream_id, common.response_fields(), common.BODY)
 
 
+class AnsweringPrepared(Answering):
+    """The same with a list of fields that was checked once."""
+
+    prepared = http2.PreparedHeaders(common.response_fields())
+
+    def on_headers(
+        self, session: Any, stream_id: int, headers: Sequence[common.Field], end_stream: bool
+    ) -> None:
+        self.fields += len(headers)
+        session.submit_response(stream_id, self.prepared, common.BODY)
+
+
 class NoCopy(Counting):
     """Frame by frame through `read` and `send_data`, as a program that owns its buffers does it."""
 
@@ -266,11 +278,11 @@ def bulk_copying(units: int, *, mem_send: bool) -> Case:
     return Case(setup, run, check)
 
 
-def pair(units: int) -> Case:
+def pair(units: int, answering_class: type[Answering] = Answering) -> Case:
     """W2: 100 requests at a time, client and server in one process."""
 
     def setup() -> dict[str, Any]:
-        closing, answering = Closing(), Answering()
+        closing, answering = Closing(), answering_class()
         client = http2.Session(http2.CLIENT, closing)
         client.submit_settings(OPEN_WINDOWS)
         client.set_local_window_size(0, common.MAX_WINDOW)
@@ -298,12 +310,12 @@ def pair(units: int) -> Case:
     return Case(setup, run, check)
 
 
-def server(units: int) -> Case:
+def server(units: int, answering_class: type[Answering] = Answering) -> Case:
     """W2s."""
     pieces = common.request_batches(units)
 
     def setup() -> list[Any]:
-        app = Answering()
+        app = answering_class()
         return [server_with(app, 0), app, 0]
 
     def run(state: list[Any]) -> None:
@@ -444,7 +456,9 @@ CASES: dict[str, Callable[[int], Case]] = {
     "W1c send": lambda units: bulk_copying(units, mem_send=False),
     "W1c mem_send": lambda units: bulk_copying(units, mem_send=True),
     "W2": pair,
+    "W2 prepared": lambda units: pair(units, AnsweringPrepared),
     "W2s": server,
+    "W2s prepared": lambda units: server(units, AnsweringPrepared),
     "W3 vectored": turns_vectored,
     "W3 callbacks": turns_callbacks,
     "W4d": upload,
