@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable
 from itertools import zip_longest
 from typing import Any
 
@@ -11,8 +12,8 @@ from support import flag
 
 from . import bodies, conditions, failing, library, peers, receiving, sending
 from .driver import Driver
-from .programs import Program, play
-from .scenarios import SCENARIOS, run
+from .programs import play
+from .scenarios import SCENARIOS, Make, run
 
 MODULES = (sending, conditions, bodies, failing, peers, receiving)
 NAMES = sorted(SCENARIOS)
@@ -32,7 +33,7 @@ def require_library() -> Any:
     return library
 
 
-def transcript(api: Any, program: Program, split: int = 0) -> list[Any]:
+def transcript(api: Any, program: Any, player: Callable[[Make, Any], None] = play, *, split: int = 0) -> list[Any]:
     """The transcript of a random program on `api`."""
     drivers: list[Driver] = []
 
@@ -40,7 +41,7 @@ def transcript(api: Any, program: Program, split: int = 0) -> list[Any]:
         drivers.append(Driver(api, role, split=split, **options))
         return drivers[-1]
 
-    play(make, program)
+    player(make, program)
     return drivers[0].finish()
 
 

@@ -75,7 +75,7 @@ DELIBERATE: dict[str, str] = {
     "late_empty_data_end_on_half_closed_here": _CLOSED,
     "late_headers_on_half_closed_here": _CLOSED,
     "reset_limit": "after too many resets new streams are ignored; nghttp2 takes them until its GOAWAY is out",
-    "priority_update_received[zero]": "RFC 9218 section 7.1: PRIORITY_UPDATE for stream 0 is a connection error",
+    "priority_update_received[zero]": "RFC 9218 section 7.1: PRIORITY_UPDATE for stream 0 is an error",
     "cancelled_before_frame_send[window_update]": _CANCELLED,
     "cancelled_before_frame_send[connection_window_update]": _CANCELLED,
 }
