@@ -69,8 +69,7 @@ def play_calls(make: Make, program: Calls) -> None:
     for name, arguments in calls:
         alive = bool(arguments) and isinstance(arguments[0], int) and _alive(d, arguments[0])
         if name == "peer":
-            if d.session.want_read:  # Otherwise it is read by h2q and not by libnghttp2.
-                _peer(d, peer_ids, *arguments)
+            _peer(d, peer_ids, *arguments)
         elif name == "state":
             d.state(*arguments)
         elif name == "send":

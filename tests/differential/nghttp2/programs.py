@@ -131,8 +131,8 @@ def play(make: Make, program: Program) -> None:
         getattr(player, step[0])(*step[1:])
         if d.log and d.log[-1][0] == "raised" and d.log[-1][2] <= -900:
             return
-        if not d.session.want_read:
-            break  # Input is read by h2q and not by libnghttp2.
+        if not d.session.want_read and not d.session.want_write:
+            break
     player.send([])
     player.state()
 
@@ -271,8 +271,7 @@ class _Player:
     def settings(self, pairs: list[tuple[int, int]]) -> None:
         self.d.submit_settings(pairs)
         self.send([])
-        failed = any(event[0] == "raised" and event[2] <= -900 for event in self.d.log)
-        if not failed and self.d.session.want_read:
+        if not any(event[0] == "raised" and event[2] <= -900 for event in self.d.log):
             self.d.recv(self.d.peer.settings(ack=True))
 
     def window(self, which: int, increment: int) -> None:
