@@ -15,6 +15,7 @@ cdef int64_t ERR_REFUSED_STREAM, ERR_STREAM_CLOSED, ERR_TOO_MANY_CONTINUATIONS, 
 cdef int64_t F_PADDED, F_PRIORITY, INTERNAL_ERROR, MAX_STREAM_ID, NV_FLAG_NO_INDEX, OPENED, OPENING, PAUSE
 cdef int64_t PROTOCOL_ERROR, RESERVED, SHUT_RD, TEMPORAL_CALLBACK_FAILURE, T_CONTINUATION, T_HEADERS, T_PUSH_PROMISE
 cdef int64_t COMPLETE, CONTINUED, FIELDS, _REQUEST, _RESPONSE, _TRAILERS, _RAW
+cdef list _NO_FIELDS
 
 @cython.final
 cdef class HeaderBlocks:
@@ -26,6 +27,7 @@ cdef class HeaderBlocks:
     cdef int64_t stage
     cdef bint paused, _ignored
     cdef int64_t _type, _flags, _stream_id, _length, _padlen, _category, _promised, _kind, _continuations
+    cdef bytes _block
     cdef list _fragments, _fields
     cdef FieldSection _section
     cdef object _ignorable

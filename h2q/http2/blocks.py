@@ -60,12 +60,16 @@ _RESPONSE = 1
 _TRAILERS = 2
 _RAW = 3
 
+#: Never changed: what ``_fields`` is between two blocks.
+_NO_FIELDS: list[Any] = []
+
 
 class HeaderBlocks:
     """One header block at a time, on its way from HEADERS or PUSH_PROMISE to the application."""
 
     __slots__ = (
         "_at",
+        "_block",
         "_category",
         "_conn",
         "_continuations",
@@ -127,6 +131,8 @@ class HeaderBlocks:
         #: Not wanted, but decoded all the same: the table must stay in step with the peer's.
         self._ignored = False
         self._continuations = 0
+        #: Its first fragment, and those of CONTINUATIONs.
+        self._block = b""
         self._fragments: list[bytes] = []
         #: The decoded fields, of which those before ``_at`` have been reported.
         self._section: FieldSection | None = None
@@ -157,7 +163,9 @@ class HeaderBlocks:
             # RFC 9113 section 5.3.2: deprecated, read and ignored.
             depends_on_itself = parse_u32(payload, start) & MAX_STREAM_ID == reader.stream_id
             start += 5
-        self._begin_block(T_HEADERS, flags, reader.stream_id, 0, payload[start:stop])
+        if start or stop < len(payload):
+            payload = payload[start:stop]
+        self._begin_block(T_HEADERS, flags, reader.stream_id, 0, payload)
         self._ignored = not self._may_open_headers(depends_on_itself)
         if conn.ignore_all:
             return
@@ -171,7 +179,7 @@ class HeaderBlocks:
         self._length = self._reader.length
         self._category = CAT_REQUEST
         self._kind = _REQUEST
-        self._fragments = [fragment]
+        self._block = fragment
         self._continuations = 0
 
     def _snapshot(self) -> Frame:
@@ -202,9 +210,9 @@ class HeaderBlocks:
         """What a HEADERS frame is, and whether its fields are wanted (RFC 9113 section 5.1)."""
         conn = self._conn
         stream_id = self._stream_id
-        stream = conn.find(stream_id)
-        self._fields = []
+        self._fields = _NO_FIELDS
         self._frame = None
+        stream = None if conn.server and conn.is_new_peer_stream(stream_id) else conn.find(stream_id)
         if stream is None:
             return self._may_open_request(stream_id, depends_on_itself)
         if stream.state == RESERVED:
@@ -397,8 +405,11 @@ class HeaderBlocks:
             self.stage = CONTINUED
             return
         conn = self._conn
-        block = self._fragments[0] if len(self._fragments) == 1 else b"".join(self._fragments)
-        self._fragments = []
+        block = self._block
+        self._block = b""
+        if self._fragments:
+            block += b"".join(self._fragments)
+            self._fragments = []
         self.stage = COMPLETE
         subject = self._promised if self._promised else self._stream_id
         try:
@@ -512,7 +523,7 @@ class HeaderBlocks:
     def _drop_section(self) -> None:
         self.stage = COMPLETE
         self._section = None
-        self._fields = []
+        self._fields = _NO_FIELDS
         self._frame = None
 
     def _malformed(self, subject: int, field: Any) -> None:

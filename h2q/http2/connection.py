@@ -325,7 +325,7 @@ class Connection:
 
     def open_stream(self, stream_id: int, state: int, user_data: Any) -> Stream:
         """Makes the row; an idle one that PRIORITY_UPDATE made before is used."""
-        stream = self.streams.get(stream_id)
+        stream = self.streams.get(stream_id) if self.num_idle else None
         if stream is None:
             self.order += 1
             stream = Stream()

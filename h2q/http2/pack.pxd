@@ -50,4 +50,5 @@ cdef class Packer:
     cdef int64_t _pack_custom(self, Item item) except? -12345
 
 
+@cython.locals(name=bytes, value=bytes)
 cdef note_method(Stream stream, list headers)

@@ -317,7 +317,9 @@ class Packer:
 def note_method(stream: Stream, headers: list[Any]) -> None:
     """What a request's method means for its response (RFC 9113 sections 8.1.1 and 8.5)."""
     for field in headers:
-        if field[0] == b":method":
-            stream.head = field[1] == b"HEAD"
-            stream.connect = field[1] == b"CONNECT"
+        name = field[0]
+        if name == b":method":
+            value = field[1]
+            stream.head = value == b"HEAD"
+            stream.connect = value == b"CONNECT"
             return
