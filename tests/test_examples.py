@@ -2,6 +2,7 @@
 
 import contextlib
 import html
+import importlib.util
 import os
 import re
 import socket
@@ -16,6 +17,7 @@ from peers import TIMEOUT, Client, run
 from support import ROOT
 
 from h2q import http2
+from h2q.scheduler import Node
 
 EXAMPLES = ROOT / "examples"
 
@@ -110,6 +112,43 @@ def test_fetch(big: Path) -> None:
             "/b 200",
             "/b: 300000 bytes, NO_ERROR",
         ]
+
+
+def test_weighted() -> None:
+    done = subprocess.run(
+        [sys.executable, str(EXAMPLES / "weighted.py")],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    # 4 : 2 : 1
+    assert done.stdout.splitlines() == [
+        "urgency 1: 57 % while stream 1 lasted",
+        "urgency 2: 29 % while stream 1 lasted",
+        "urgency 3: 14 % while stream 1 lasted",
+    ]
+
+
+def test_the_weighted_policy_keeps_nothing_of_streams_that_come_and_go() -> None:
+    spec = importlib.util.spec_from_file_location("weighted", EXAMPLES / "weighted.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    policy = module.Weighted()
+    nodes = [Node(2 * order + 1, order) for order in range(2000)]
+    for _ in range(5):
+        for node in nodes:
+            policy.unblock(node)
+            assert policy.next() in policy.nodes.values()
+        for node in nodes[:-1]:
+            policy.block(node)
+        assert policy.next() is nodes[-1]
+        policy.charge(nodes[-1], 1000)
+        policy.block(nodes[-1])
+        assert policy.is_empty() and policy.next() is None
+    assert not policy.nodes and not policy.had and len(policy.turns) <= 16
 
 
 def test_the_program_on_the_example_site() -> None:

@@ -32,6 +32,7 @@ cdef class Connection:
 
     cdef Queue urgent, regular, opening
     cdef Scheduler scheduler
+    cdef bint custom_policy
     cdef bint in_hand, unsent
     cdef int64_t ack_count, max_ack, max_queue
 

@@ -68,6 +68,7 @@ class Connection:
         "blocked",
         "calling",
         "consumed",
+        "custom_policy",
         "decoder",
         "encoder",
         "failed",
@@ -159,6 +160,8 @@ class Connection:
         self.regular = Queue()
         self.opening = Queue()
         self.scheduler = scheduler
+        #: A policy of the application's: it is asked before each frame, and what it says is checked.
+        self.custom_policy = type(scheduler) is not Scheduler
         self.in_hand = False
         #: Bytes that ``send_fd`` could not write yet wait in the sender.
         self.unsent = False

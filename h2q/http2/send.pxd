@@ -73,6 +73,8 @@ cdef class Sender:
     cdef Item _next_item(self)
     @cython.locals(conn=Connection, stream=Stream)
     cdef Stream _next_stream(self)
+    @cython.locals(stream=Stream)
+    cdef Stream _policys_choice(self)
     @cython.locals(item=Item, stream=Stream, outcome=int64_t)
     cdef bint _prepare(self) except -1
     @cython.locals(conn=Connection, packer=Packer, is_block=bint, error=int64_t, result=int64_t)

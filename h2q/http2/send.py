@@ -351,7 +351,7 @@ class Sender:
                 return 0
             last_block = not body.has_more()
         # A stream that shares its turn, and frames that are reported, go one by one.
-        alone = not stream.incremental or len(conn.scheduler) == 1
+        alone = (not stream.incremental and not conn.custom_policy) or len(conn.scheduler) == 1
         taken = burst.add_data(
             body.held(),
             body.position,
@@ -480,8 +480,22 @@ class Sender:
             if conn.starved_since < 0:
                 conn.starved_since = conn.now()
             return None
+        if conn.custom_policy:
+            return self._policys_choice()
         stream = conn.scheduler.next()
         return stream if isinstance(stream, Stream) else None
+
+    def _policys_choice(self) -> Stream | None:
+        """What a policy of the application's says, if it makes sense."""
+        node = self._conn.scheduler.next()
+        if node is None:
+            return None
+        if isinstance(node, Stream):
+            stream = node
+            if stream.body is not None and not stream.parked and not stream.flow_blocked:
+                if self._conn.find(stream.stream_id) is stream:
+                    return stream
+        raise InvalidState(f"the scheduler's next is {node!r}, which is no stream that is ready")
 
     def _prepare(self) -> bool:
         """Takes the next frame that can be sent in hand; False where there is none now."""

@@ -86,6 +86,10 @@ class Session:
         self.user_data = user_data
         if scheduler is None:
             scheduler = Scheduler()
+        elif not isinstance(scheduler, Scheduler):
+            raise TypeError(f"scheduler must be a Scheduler, not {type(scheduler).__name__}")
+        elif not scheduler.is_empty():
+            raise InvalidArgument("the scheduler has streams: it is another session's")
         self._conn = Connection(role == SERVER, callbacks, config, clock, scheduler)
         self._sender = Sender(self._conn, callbacks, config)
         self._receiver = Receiver(self._conn, callbacks, config)
