@@ -190,7 +190,7 @@ class ClientProtocol(Http2Protocol):
             exchange = next(iter(self.waiting))
             upload = exchange.upload
             try:
-                number = session.submit_request(exchange.fields, None if upload is None else upload.source)
+                number = session.submit_request(exchange.fields, None if upload is None else upload.source(self))
             except H2QError as error:
                 # Stream ids are used up, most likely.
                 self._give_up_waiting(f"the connection takes no more requests: {error}")
@@ -198,8 +198,6 @@ class ClientProtocol(Http2Protocol):
             del self.waiting[exchange]
             exchange.stream_id = number
             streams[number] = exchange
-            if upload is not None:
-                upload.begin(session, number, self.flush_soon)
 
     def _give_up_waiting(self, why: str) -> None:
         """Nothing more will be opened here."""

@@ -170,7 +170,6 @@ class Exchange:
             if error is None:
                 error = StreamReset("the stream ended without a response", ErrorCode.NO_ERROR)
             self.error = error
-        self._end_upload()
         self._wake()
 
     # What programs do.
@@ -224,7 +223,6 @@ class Exchange:
         if not self.whole:
             self.error = RequestError("the request was cancelled", ErrorCode.CANCEL) if error is None else error
         self._connection.cancel(self, code)
-        self._end_upload()
         self._wake()
 
     # How they wait.
@@ -273,11 +271,6 @@ class Exchange:
         self._chunks.clear()
         self._connection.cancel(self, ErrorCode.INTERNAL_ERROR)
         self._wake()
-
-    def _end_upload(self) -> None:
-        # One that was never begun can still go to another connection.
-        if self.upload is not None and self.stream_id:
-            self.upload.end()
 
 
 class ClientResponse:

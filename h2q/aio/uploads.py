@@ -5,13 +5,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterable, Callable, Iterable, Iterator
-from types import GeneratorType
 from typing import Any, TypeAlias
 
 from .. import http2
-from ..errors import H2QError
+from ..sources import as_bytes_view
+from .sources import AsyncSource
+from .tcp import Http2Protocol
 
 __all__ = ["Data", "Upload", "make_upload"]
 
@@ -22,119 +22,75 @@ BLOCK = 64 * 1024
 
 
 class Upload:
-    """A body as the engine takes it: ``source``, and its ``length`` in bytes where that is known."""
+    """A body whose ``length`` in bytes may be known. The exchange sets ``broken``: it is told what iterators raise."""
 
-    def __init__(self, source: Any = None, length: int | None = None) -> None:
-        self.source = source
+    broken: Callable[[Exception], None]
+
+    def __init__(self, data: Any, length: int | None = None) -> None:
+        self._data = data
         self.length = length
 
-    def begin(self, session: http2.Session, stream_id: int, flush: Callable[[], None]) -> None:
-        """The request's stream was opened."""
-
-    def end(self) -> None:
-        """Nothing more of it will be sent."""
-
-    #: What is told of an exception of the iterator; the request sets it.
-    broken: Callable[[Exception], None]
+    def source(self, protocol: Http2Protocol) -> Any:
+        """The body as the engine takes it, for a stream of this connection. Asked for once a try; iterators that no
+        stream has asked for data are as they were.
+        """
+        return self._data
 
 
 class IteratorUpload(Upload):
-    """Asks an iterator for the next piece whenever a DATA frame can be sent."""
+    """Asks an iterator for the next piece whenever DATA can be sent."""
 
-    def __init__(self, pieces: Iterator[Any]) -> None:
-        super().__init__(http2.Source(self._read))
-        self._pieces = pieces
-        self._rest = memoryview(b"")
+    def source(self, protocol: Http2Protocol) -> Any:
+        return self._pieces()
 
-    def _read(self, session: http2.Session, stream_id: int, length: int, source: Any) -> Any:
+    def _pieces(self) -> Iterator[Any]:
         try:
-            while not self._rest:
-                self._rest = as_view(next(self._pieces))
-        except StopIteration:
-            return b"", http2.DATA_FLAG_EOF
+            for piece in self._data:
+                yield _checked(piece)
         except Exception as error:
             self.broken(error)
-            return http2.TEMPORAL_CALLBACK_FAILURE
-        piece, self._rest = self._rest[:length], self._rest[length:]
-        return piece
-
-    def end(self) -> None:
-        pieces, self._pieces = self._pieces, iter(())
-        self._rest = memoryview(b"")
-        # One that runs has cancelled its own request, and comes to its end by itself.
-        if isinstance(pieces, GeneratorType) and not pieces.gi_running:
-            pieces.close()
+            raise
 
 
 class AsyncUpload(Upload):
-    """Awaits an async iterator in a task of its own, one piece ahead; meanwhile the stream is DEFERRED."""
+    """Awaits an async iterator in a task of its own, one piece ahead of the stream."""
 
-    def __init__(self, pieces: AsyncIterable[Any]) -> None:
-        super().__init__(http2.Source(self._read))
-        self._pieces = pieces
-        self._rest = memoryview(b"")
-        self._taken = asyncio.Event()
-        self._complete = False
-        self._parked = False
-        self._task: asyncio.Task[None] | None = None
-
-    def begin(self, session: http2.Session, stream_id: int, flush: Callable[[], None]) -> None:
-        self._task = asyncio.get_running_loop().create_task(self._run(session, stream_id, flush))
-
-    def end(self) -> None:
-        self._rest = memoryview(b"")
-        self._complete = True
-        if self._task is not None:
-            self._task.cancel()
-
-    def _read(self, session: http2.Session, stream_id: int, length: int, source: Any) -> Any:
-        if self._rest:
-            piece, self._rest = self._rest[:length], self._rest[length:]
-            if not self._rest:
-                self._taken.set()
-            return piece
-        if self._complete:
-            return b"", http2.DATA_FLAG_EOF
-        self._parked = True
-        return http2.DEFERRED
-
-    async def _run(self, session: http2.Session, stream_id: int, flush: Callable[[], None]) -> None:
-        def resume() -> None:
-            if self._parked:
-                self._parked = False
-                try:
-                    session.resume_data(stream_id)
-                except H2QError:
-                    # The stream, or its connection, is gone; whoever waits for the response is told.
-                    return
-                flush()
-
-        iterator = aiter(self._pieces)
-        try:
-            async for item in iterator:
-                view = as_view(item)
-                if view:
-                    self._taken.clear()
-                    self._rest = view
-                    resume()
-                    await self._taken.wait()
-            self._complete = True
-            resume()
-        except Exception as error:
-            self.broken(error)
-        finally:
-            close = getattr(iterator, "aclose", None)
-            if close is not None:
-                await close()
+    def source(self, protocol: Http2Protocol) -> Any:
+        return _ToldSource(protocol, self._data, self)
 
 
-def as_view(item: Any) -> memoryview:
-    """A piece of a body as a view of bytes; TypeError where it is none."""
+class _ToldSource(AsyncSource):
+    """Tells the request of its iterator's exceptions, in place of the event loop."""
+
+    __slots__ = ("_upload",)
+
+    def __init__(self, protocol: Http2Protocol, iterable: AsyncIterable[Any], upload: AsyncUpload) -> None:
+        super().__init__(protocol, _check_each(iterable))
+        self._upload = upload
+
+    def _report(self, error: Exception) -> None:
+        if self._ended:
+            super()._report(error)
+        else:
+            self._upload.broken(error)
+
+
+async def _check_each(iterable: AsyncIterable[Any]) -> Any:
+    iterator = aiter(iterable)
     try:
-        view = memoryview(item)
+        async for piece in iterator:
+            yield _checked(piece)
+    finally:
+        close = getattr(iterator, "aclose", None)
+        if close is not None:
+            await close()
+
+
+def _checked(piece: Any) -> bytes | memoryview:
+    try:
+        return as_bytes_view(piece)
     except TypeError:
-        raise TypeError(f"a request's data must be pieces of bytes, not {type(item).__name__}") from None
-    return view.cast("B") if view.c_contiguous else memoryview(bytes(view))
+        raise TypeError(f"a request's data must be pieces of bytes, not {type(piece).__name__}") from None
 
 
 def make_upload(data: Data) -> Upload | None:
@@ -158,7 +114,7 @@ def make_upload(data: Data) -> Upload | None:
     if callable(getattr(data, "read", None)):
         return IteratorUpload(iter(lambda: data.read(BLOCK), b""))
     if isinstance(data, Iterable):
-        return IteratorUpload(iter(data))
+        return IteratorUpload(data)
     if callable(data):
         return Upload(data)
     raise TypeError(f"a request's data cannot be {type(data).__name__}")
