@@ -24,6 +24,8 @@ Fields = Iterable[tuple[bytes, bytes]]
 #: Chunks below this size, in bytes, are gathered into blocks of `GATHERED`: many tiny frames must not cost much memory.
 SMALL = 1024
 GATHERED = 16 * 1024
+#: 1xx responses to one request; a server that sends more has nothing else to say.
+MAX_INFORMATIONAL = 100
 
 
 class Headers(list[tuple[bytes, bytes]]):
@@ -128,6 +130,8 @@ class Exchange:
     def on_headers(self, headers: Fields, end_stream: bool) -> None:
         """A header list: 1xx, the response's, or trailers."""
         self.last_progress = self._loop.time()
+        if self.error is not None:
+            return
         if self.answered:
             self.trailers = Headers(headers)
         else:
@@ -135,6 +139,9 @@ class Exchange:
             status = int(fields.pop(0)[1])
             if 100 <= status < 200:
                 self.informational.append((status, fields))
+                if len(self.informational) >= MAX_INFORMATIONAL:
+                    why = f"{self.method} {self.path}: {MAX_INFORMATIONAL} informational responses and no other"
+                    self.cancel(StreamReset(why, ErrorCode.ENHANCE_YOUR_CALM))
             else:
                 self.status = status
                 self.headers = fields
