@@ -15,14 +15,14 @@ cdef int64_t DATA_FLAG_NO_END_STREAM, DEFERRED, ERR_STREAM_CLOSED, F_ACK, F_END_
 cdef int64_t MAX_PADLEN, MAX_PAYLOAD, OPENED, OPENING, PAUSE, REFUSED_STREAM, RESERVED, SHUT_WR, T_DATA, T_GOAWAY
 cdef int64_t T_HEADERS, T_PING, T_PUSH_PROMISE, T_RST_STREAM, T_SETTINGS, T_WINDOW_UPDATE, TEMPORAL_CALLBACK_FAILURE
 cdef int64_t WOULDBLOCK, _NOTHING, _PIECES, _NO_COPY, _HANDED_OUT, _MAGIC, _COUNT_MASK, _FLAGS, _BURST
-cdef int64_t _SMALL_REST, EAGAIN, EWOULDBLOCK
+cdef int64_t _SMALL_REST, _IOV_MAX, _FRAME_VECTORS, _NO_LIMIT, EAGAIN, EWOULDBLOCK
 
 @cython.final
 cdef class Sender:
     cdef Connection _conn
     cdef Packer _packer
     cdef DataBurst _burst
-    cdef int64_t _frame_size
+    cdef int64_t _frame_size, _vectors
     cdef bint _custom_sizes
     cdef int64_t _burst_padlen
     cdef object _send, _send_data, _read_length, _before_frame_send
@@ -57,7 +57,7 @@ cdef class Sender:
     @cython.locals(conn=Connection, left=int64_t, piece=bytes, item=Item, stream=Stream, size=int64_t, outcome=int64_t)
     cdef _gather(self, DataBurst burst, int64_t max_bytes)
     @cython.locals(
-        conn=Connection, body=Body, window=int64_t, last_block=bint, alone=bint, taken=int64_t,
+        conn=Connection, body=Body, window=int64_t, frame_size=int64_t, most=int64_t, last_block=bint, alone=bint, taken=int64_t,
         charged=int64_t, ended=bint, frames=int64_t, flags=int64_t, frame=Frame
     )
     cdef int64_t _burst_data(self, DataBurst burst, Stream stream, int64_t max_bytes) except -1

@@ -64,6 +64,11 @@ _MAGIC = 4
 _BURST = 1 << 20
 _SMALL_REST = 512
 
+#: Buffers that one ``sendmsg`` takes (IOV_MAX on Linux and the BSDs), and that a DATA frame can need.
+_IOV_MAX = 1024
+_FRAME_VECTORS = 3
+_NO_LIMIT = 1 << 62
+
 #: Data flags of a ``read`` result that is one int lie above its count.
 _COUNT_MASK = (1 << 32) - 1
 _MOST = (1 << 62) - 1
@@ -102,6 +107,7 @@ class Sender:
         "_source",
         "_state",
         "_stream",
+        "_vectors",
     )
 
     def __init__(self, conn: Connection, callbacks: Any, config: Http2Config) -> None:
@@ -109,6 +115,8 @@ class Sender:
         self._packer = Packer(conn, callbacks, config)
         self._frame_size = config.data_frame_size
         self._burst: DataBurst | None = None
+        #: How many buffers may still be put into it.
+        self._vectors = 0
         self._send = overridden(callbacks, "send")
         self._send_data = overridden(callbacks, "send_data")
         self._read_length = overridden(callbacks, "data_source_read_length")
@@ -190,6 +198,7 @@ class Sender:
         conn.enter(session)
         try:
             burst = self._open_burst()
+            self._vectors = _IOV_MAX
             self._gather(burst, max_bytes)
             conn.unsent = False
             return burst.take_buffers()
@@ -205,6 +214,7 @@ class Sender:
         sent = 0
         try:
             burst = self._open_burst()
+            self._vectors = _NO_LIMIT
             while sent < max_bytes:
                 if burst.size < _BURST:
                     self._gather(burst, min(_BURST, max_bytes - sent))
@@ -301,6 +311,7 @@ class Sender:
                         piece = piece[self._offset :]
                         self._offset = 0
                     burst.add(piece)
+                    self._vectors -= 1
                     left -= len(piece)
                     self._index += 1
                 self._frame_sent()
@@ -312,7 +323,7 @@ class Sender:
                     return
             elif self._state == _HANDED_OUT:
                 self._reset()
-            elif left <= 0 or (burst.size and left < _SMALL_REST):
+            elif left <= 0 or (burst.size and (left < _SMALL_REST or self._vectors < _FRAME_VECTORS)):
                 return
             else:
                 item = self._next_item()
@@ -352,22 +363,25 @@ class Sender:
             last_block = not body.has_more()
         # A stream that shares its turn, and frames that are reported, go one by one.
         alone = (not stream.incremental and not conn.custom_policy) or len(conn.scheduler) == 1
+        frame_size = min(self._frame_size, conn.remote.max_frame_size)
+        most = min(max_bytes, self._vectors // _FRAME_VECTORS * frame_size)
         taken = burst.add_data(
             body.held(),
             body.position,
             body.end,
             stream.stream_id,
-            min(self._frame_size, conn.remote.max_frame_size),
+            frame_size,
             window,
             self._burst_padlen,
             last_block and body.end_stream and body.trailer is None,
-            max_bytes if alone and self._on_frame_send is None else 1,
+            most if alone and self._on_frame_send is None and most > 0 else 1,
         )
         if burst.frames == 0:
             return 0
         charged = burst.charged
         ended = burst.ended
         frames = burst.frames
+        self._vectors -= frames * (2 if charged == taken else _FRAME_VECTORS)
         body.position += taken
         conn.remote_window -= charged
         stream.remote_window -= charged
@@ -388,6 +402,7 @@ class Sender:
 
     def _burst_payload(self, burst: DataBurst, stream: Stream) -> None:
         """The DATA frame in hand, its payload by reference."""
+        self._vectors -= _FRAME_VECTORS
         length = self._length - self._padlen
         if length:
             burst.add_data(

@@ -118,7 +118,7 @@ class Session:
         return self._sender.mem_send(self)
 
     def send_vectored(self, max_bytes: int = 1 << 20) -> list[Any]:
-        """About ``max_bytes`` of frames as a list of buffers for one ``sendmsg``, DATA payloads by reference.
+        """About ``max_bytes`` of frames as at most 1,024 buffers for one ``sendmsg``, DATA payloads by reference.
 
         They count as sent. Keep what the system call did not take, and send it first next time. An empty list: nothing
         can be sent now.

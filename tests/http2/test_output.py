@@ -38,13 +38,13 @@ class Reporting(Server):
         self.sent.append(("closed", stream_id, error_code))
 
 
-def start(callbacks, requests: int = 3, window: int = 1 << 20) -> http2.Session:
+def start(callbacks, requests: int = 3, window: int = 1 << 20, config=None) -> http2.Session:
     client = http2.Session(http2.CLIENT, http2.Callbacks())
     client.submit_settings({http2.Setting.INITIAL_WINDOW_SIZE: window})
     client.submit_window_update(0, (1 << 30) - 65535)
     for _ in range(requests):
         client.submit_request(REQUEST)
-    server = http2.Session(http2.SERVER, callbacks)
+    server = http2.Session(http2.SERVER, callbacks, config)
     server.submit_settings({http2.Setting.NO_RFC7540_PRIORITIES: 1})
     server.mem_recv(b"".join(client.send_vectored(1 << 20)))
     return server
@@ -298,3 +298,13 @@ def test_no_copy_frames_wait_for_what_is_before_them():
         callbacks.wire += b"".join(buffers)
     kinds = [kind for kind, _, _, _ in frames(callbacks.wire)]
     assert kinds == [4, 4, 1, 0, 0, 0]
+
+
+@pytest.mark.parametrize("padding", [None, http2.Padding.fixed(40)], ids=["plain", "padded"])
+def test_vectors_fit_into_one_system_call(padding):
+    config = http2.Config(data_frame_size=600, padding=padding)
+    session = start(Server(lambda stream_id: BODY, bytearray()), config=config)
+    longest = 0
+    while buffers := session.send_vectored(1 << 24):
+        longest = max(longest, len(buffers))
+    assert 300 < longest <= 1024
