@@ -1,4 +1,4 @@
-"""RFC 9218 priorities: the ``priority`` field's value, parsed by the rules of RFC 8941 dictionaries."""
+"""RFC 9218 priorities: the ``priority`` field's value, parsed by the rules of RFC 9651 dictionaries."""
 
 from __future__ import annotations
 
@@ -9,13 +9,23 @@ DEFAULT_URGENCY = 3
 LOWEST_URGENCY = 7
 
 _KEY = r"[a-z*][a-z0-9_.*-]*"
+_TAIL = r"%[89ab][0-9a-f]"
+#: UTF-8 as percent-encoded octets (RFC 3629 section 4).
+_CHARACTER = (
+    rf"%[0-7][0-9a-f]|%(?:c[2-9a-f]|d[0-9a-f]){_TAIL}"
+    rf"|%(?:e0%[ab][0-9a-f]|e[1-9a-cef]{_TAIL}|ed%[89][0-9a-f]){_TAIL}"
+    rf"|%(?:f0%[9ab][0-9a-f]|f[1-3]{_TAIL}|f4%8[0-9a-f]){_TAIL}{_TAIL}"
+)
+_BASE64 = "[A-Za-z0-9+/]"
 _BARE = (
     r"-?[0-9]{1,12}\.[0-9]{1,3}"  # decimal
     r"|-?[0-9]{1,15}"  # integer
     r'|"(?:[\x20-\x21\x23-\x5b\x5d-\x7e]|\\["\\])*"'  # string
     r"|[A-Za-z*][!#$%&'*+.^_`|~0-9A-Za-z:/-]*"  # token
-    r"|:[A-Za-z0-9+/=]*:"  # bytes
+    rf"|:(?:{_BASE64}{{4}})*(?:{_BASE64}{{2}}={{0,2}}|{_BASE64}{{3}}=?)?:"  # bytes
     r"|\?[01]"  # boolean
+    r"|@-?[0-9]{1,15}"  # date
+    rf'|%"(?:[\x20\x21\x23\x24\x26-\x7e]|{_CHARACTER})*"'  # display string
 )
 _PARAMS = rf"(?:;[ ]*{_KEY}(?:=(?:{_BARE}))?)*"
 _INNER = rf"\([ ]*(?:(?:{_BARE}){_PARAMS}(?:[ ]+(?:{_BARE}){_PARAMS})*[ ]*)?\)"
@@ -41,9 +51,10 @@ def parse(value: bytes) -> tuple[int, bool] | None:
 def _parse(value: bytes) -> tuple[int, bool] | None:
     urgency, incremental = DEFAULT_URGENCY, False
     try:
-        text = value.decode("ascii").strip(" ")
+        text = value.decode("ascii").lstrip(" ")
     except UnicodeDecodeError:
         return None
+    text = text[:1] + text[1:].rstrip(" \t")
     position = 0
     while position < len(text):
         member = _MEMBER.match(text, position)
