@@ -185,8 +185,8 @@ def seen(item: Any) -> Any:
     return tuple(out)
 
 
-class Recorder(http2.Callbacks):
-    """Writes down every callback that reports something."""
+class Notes:
+    """Writes down every callback that reports something; to be combined with the Callbacks of one build."""
 
     def __init__(self) -> None:
         self.events: list[Any] = []
@@ -233,6 +233,10 @@ class Recorder(http2.Callbacks):
 
     def error(self, session: Any, code: int, message: str) -> Any:
         return self.note("error", int(code))
+
+
+class Recorder(Notes, http2.Callbacks):
+    """Writes down every callback that reports something."""
 
 
 class End:
