@@ -25,7 +25,7 @@ def in_loop(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., Non
             async with asyncio.timeout(LIMIT):
                 await test(*args, **kwargs)
             await asyncio.sleep(0)
-            assert faults == []
+            assert not faults, faults
 
         asyncio.run(main())
 

@@ -39,6 +39,9 @@ RequestHeaders: TypeAlias = Mapping[Any, Any] | Iterable[tuple[Any, Any]]
 CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
 #: What a response may hold in memory before it is read, in bytes.
 WINDOW = 1 << 20
+#: What a path may hold as it is; what is encoded already stays so.
+_KEPT = "%/:?@!$&'()*+,;=-._~[]|"
+_PLAIN = re.compile(f"[A-Za-z0-9{re.escape(_KEPT)}]+")
 #: A connection that ended without a single response, so often in a row, is not opened again for requests that waited.
 FRUITLESS = 3
 
@@ -69,7 +72,7 @@ def _request_path(path: str) -> str:
         path = "/" + path
     if not path.startswith("/") and path != "*":
         raise InvalidArgument(f"a path begins with a slash: {path!r}")
-    return quote(path.partition("#")[0], safe="%/:?@!$&'()*+,;=-._~[]|")
+    return path if _PLAIN.fullmatch(path) else quote(path.partition("#")[0], safe=_KEPT)
 
 
 def client_context(cafile: str | os.PathLike[str] | None = None, *, verify: bool = True) -> ssl.SSLContext:

@@ -31,6 +31,11 @@ MAX_STREAMS = 1000
 DRAIN_STEP = 0.02
 UNREAD = 0.25
 
+# Plain ints: an enum's operators cost more than what is done here for a frame.
+_DATA, _HEADERS, _RST_STREAM = int(http2.FrameType.DATA), int(http2.FrameType.HEADERS), int(http2.FrameType.RST_STREAM)
+_SETTINGS, _GOAWAY = int(http2.FrameType.SETTINGS), int(http2.FrameType.GOAWAY)
+_END_STREAM, _ACK = int(http2.Flag.END_STREAM), int(http2.Flag.ACK)
+
 
 class Origin:
     """Scheme, host and port of a server (RFC 6454)."""
@@ -86,17 +91,17 @@ class _Incoming(http2.Callbacks):
         if self.frame_log is not None:
             self.frame_log("recv", frame)
         kind = frame.type
-        if kind == http2.FrameType.DATA:
-            if frame.flags & http2.Flag.END_STREAM:
+        if kind == _DATA:
+            if frame.flags & _END_STREAM:
                 exchange = self.exchanges.get(frame.stream_id)
                 if exchange is not None:
                     exchange.on_end()
-        elif kind == http2.FrameType.SETTINGS:
-            if not frame.flags & http2.Flag.ACK:
+        elif kind == _SETTINGS:
+            if not frame.flags & _ACK:
                 self.on_settings()
-        elif kind == http2.FrameType.GOAWAY:
+        elif kind == _GOAWAY:
             self.on_goaway(frame)
-        elif kind == http2.FrameType.RST_STREAM:
+        elif kind == _RST_STREAM:
             exchange = self.exchanges.get(frame.stream_id)
             if exchange is not None:
                 exchange.refused_by_peer = True
@@ -105,7 +110,7 @@ class _Incoming(http2.Callbacks):
         if self.frame_log is not None:
             self.frame_log("send", frame)
         kind = frame.type
-        if kind == http2.FrameType.DATA or kind == http2.FrameType.HEADERS:
+        if kind == _DATA or kind == _HEADERS:
             exchange = self.exchanges.get(frame.stream_id)
             if exchange is not None:
                 exchange.on_progress()

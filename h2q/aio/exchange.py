@@ -169,6 +169,7 @@ class Exchange:
     def on_end(self) -> None:
         """The response is complete."""
         self.whole = True
+        self._stop_timer()
         self._wake()
 
     def on_close(self, error: Exception | None) -> None:
@@ -177,6 +178,7 @@ class Exchange:
             if error is None:
                 error = StreamReset("the stream ended without a response", ErrorCode.NO_ERROR)
             self.error = error
+        self._stop_timer()
         self._wake()
 
     # What programs do.
@@ -229,6 +231,7 @@ class Exchange:
             return
         if not self.whole:
             self.error = RequestError("the request was cancelled", ErrorCode.CANCEL) if error is None else error
+        self._stop_timer()
         self._connection.cancel(self, code)
         self._wake()
 
@@ -250,13 +253,15 @@ class Exchange:
         finally:
             self._waiter = None
             self.last_read = time.monotonic()
-            if self._timer is not None and (self.whole or self.error is not None):
-                self._timer.cancel()
-                self._timer = None
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     def _look_at_time(self) -> None:
         """One timer for a whole exchange: it looks now and then for how long nothing has happened."""

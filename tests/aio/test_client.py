@@ -463,12 +463,12 @@ async def test_timeouts() -> None:
         await until(lambda: set(server.script.closed.values()) == {http2.ErrorCode.CANCEL})
 
         async def steady() -> AsyncIterator[bytes]:
-            for _ in range(10):
-                await asyncio.sleep(0.02)
+            for _ in range(8):
+                await asyncio.sleep(0.08)
                 yield b"x"
 
-        # Ten times 0.02 seconds, but something happens all the time.
-        response = await client.post("/now", steady(), timeout=0.1)
+        # Eight times 0.08 seconds, but something happens all the time.
+        response = await client.post("/now", steady(), timeout=0.5)
         assert response.status == 200
 
 
@@ -482,10 +482,10 @@ async def test_a_turn_in_the_queue_does_not_count_as_waiting() -> None:
                 self.respond(stream_id, b"")
                 self.protocol.flush()
 
-            asyncio.get_running_loop().call_later(0.06, later)
+            asyncio.get_running_loop().call_later(0.15, later)
 
     async with scripted(One) as server, h2q.connect(server.url) as client:
-        responses = await asyncio.gather(*(client.get("/", timeout=0.1) for _ in range(4)))
+        responses = await asyncio.gather(*(client.get("/", timeout=0.5) for _ in range(4)))
         assert [response.status for response in responses] == [200] * 4
 
 
@@ -639,10 +639,10 @@ async def test_goaway_with_an_error() -> None:
 
 @in_loop
 async def test_an_idle_connection() -> None:
-    async with scripted(Silent) as server, h2q.connect(server.url, idle_timeout=0.05) as client:
+    async with scripted(Silent) as server, h2q.connect(server.url, idle_timeout=0.15) as client:
         # With a request under way the server is asked for a sign, and gives it.
         task = asyncio.create_task(client.get("/never"))
-        await asyncio.sleep(0.25)
+        await asyncio.sleep(0.6)
         assert not task.done()
         task.cancel()
         await until(lambda: not client._connections)
