@@ -140,10 +140,14 @@ cdef class Padder:
         """The padding of that frame, the Pad Length byte included, where its content is ``length`` bytes."""
         cdef int64_t wanted = self._drawn
         cdef int64_t over
+        cdef uint64_t left
+        if length >= limit:
+            return 0
         if self._multiple:
             over = length % self._multiple
             wanted = self._multiple - over if over else 0
-        return max(<int64_t>0, min(wanted, limit - length))
+        left = <uint64_t>limit - <uint64_t>length
+        return wanted if left > <uint64_t>wanted else <int64_t>left
 
 
 @cython.final

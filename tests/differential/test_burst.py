@@ -5,7 +5,7 @@ import os
 import socket
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from support import pure
@@ -121,6 +121,8 @@ TestBursts = Bursts.TestCase
 
 
 @given(policies, st.lists(st.tuples(st.integers(-5, 300) | numbers, st.integers(-5, 300) | numbers)))
+@example(None, [(-2, 2**63 - 1)])
+@example((0, 0, 7, 0), [(300, -(2**63)), (-(2**63), 2**63 - 1)])
 def test_padders(policy, steps):
     padders = [module.Padder(*(policy or (1, 256, 0, -1))) for module in (fast, slow)]
     for limit, length in steps:
