@@ -9,6 +9,7 @@ cdef class Body:
     cdef object file, pieces, read, source, trailer, _owner
     cdef bint end_stream, eof
 
+    cdef void clear(self) noexcept
     cdef bint has_callback(self) noexcept
     cdef bint has_more(self) except -1
     cdef refill(self)

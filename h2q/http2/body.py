@@ -28,7 +28,8 @@ class Body:
         "trailer",
     )
 
-    def __init__(self) -> None:
+    def clear(self) -> None:
+        """The values of a new one; made by ``__new__`` alone, it needs this first."""
         self.end_stream = True
         self.eof = False
         #: ``bytes``, or a view of bytes; ``position`` to ``end`` remain. ``_held`` is the form that bursts take.
@@ -114,7 +115,8 @@ class Body:
 
 def make_body(data: Any, default_read: Callable[..., Any] | None, end_stream: bool) -> Body:
     """A Body of what an application gave as ``data``; TypeError or InvalidArgument where that is no source of data."""
-    body = Body()
+    body = Body.__new__(Body)
+    body.clear()
     body.end_stream = end_stream
     if type(data) is bytes:
         body.buffer = data

@@ -331,7 +331,8 @@ class Connection:
         stream = self.streams.get(stream_id) if self.num_idle else None
         if stream is None:
             self.order += 1
-            stream = Stream()
+            stream = Stream.__new__(Stream)
+            stream.clear()
             stream.begin(stream_id, self.order)
             stream.state = state
             stream.remote_window = self.remote.initial_window_size

@@ -20,6 +20,7 @@ cdef class Item:
     cdef object user_data, payload
     cdef bint cancelled, builtin, notice, terminal, silent_without_stream
 
+    cdef void clear(self) noexcept
     @cython.locals(kind=int64_t)
     cdef Frame snapshot(self)
 

@@ -57,7 +57,8 @@ class Item:
         "value",
     )
 
-    def __init__(self) -> None:
+    def clear(self) -> None:
+        """The values of a new one; made by ``__new__`` alone, it needs this first."""
         self.type = 0
         self.flags = 0
         self.stream_id = 0
@@ -117,7 +118,8 @@ class Item:
 
 def make_item(type: int, flags: int, stream_id: int) -> Item:
     """An item of a type; the caller fills in what goes with it."""
-    item = Item()
+    item = Item.__new__(Item)
+    item.clear()
     item.type = type
     item.flags = flags
     item.stream_id = stream_id

@@ -19,5 +19,6 @@ cdef class Stream(Node):
     cdef int64_t status, content_length, recv_length
     cdef object user_data
 
+    cdef void clear(self) noexcept
     cdef bint remote_closed(self) noexcept
     cdef bint local_closed(self) noexcept

@@ -42,7 +42,8 @@ class Stream(Node):
         "user_data",
     )
 
-    def __init__(self) -> None:  # ``begin`` makes the rest
+    def clear(self) -> None:
+        """The values of a new one; made by ``__new__`` alone, it needs this first."""
         self.state = 0
         self.shut = 0
         self.pushed = False
