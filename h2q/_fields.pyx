@@ -24,6 +24,9 @@ cdef extern from "Python.h":
     Py_ssize_t item_count "PyTuple_GET_SIZE"(PyObject*)
     bint is_tuple "PyTuple_CheckExact"(PyObject*)
     PyObject* PyList_GET_ITEM(list, Py_ssize_t)
+    Py_ssize_t references "Py_REFCNT"(PyObject*)
+    void incref "Py_INCREF"(PyObject*)
+    void xdecref "Py_XDECREF"(PyObject*)
 
 cdef enum:
     EMPTY_NAME = 1
@@ -42,6 +45,10 @@ cdef enum:
     CONNECTION_NAME = 14
     TE_NAME = 15
     PRIORITY_NAME = 16
+
+cdef enum:
+    SEEN = 256  # slots of what `normalize` remembers, a power of two
+    LARGEST_SEEN = 256  # bytes of name and value
 
 cdef enum:
     R_UPPERCASE = 1
@@ -362,6 +369,11 @@ cdef object _made(object field, bint check, int64_t* number):
     return name, value
 
 
+# Fields that `normalize` has found right, by their address; a reference keeps each what it is.
+cdef PyObject* seen_fields[SEEN]
+cdef int64_t seen_numbers[SEEN]
+
+
 cpdef list normalize(object headers, bint check):
     """A new list of the fields in the form the encoder takes at best speed: tuples of two `bytes`, names in
     lower case.
@@ -377,10 +389,14 @@ cpdef list normalize(object headers, bint check):
     cdef PyObject* name
     cdef PyObject* value
     cdef Py_ssize_t i
+    cdef size_t slot
     for i in range(PyList_GET_SIZE(out)):
         number = 0
         field = PyList_GET_ITEM(out, i)
-        if is_tuple(field) and item_count(field) == 2:
+        slot = (<size_t>field >> 4 ^ <size_t>field >> 12) & (SEEN - 1)
+        if check and seen_fields[slot] == field:
+            number = seen_numbers[slot]
+        elif is_tuple(field) and item_count(field) == 2:
             name = item_of(field, 0)
             value = item_of(field, 1)
             if is_bytes(name) and is_bytes(value):
@@ -389,6 +405,15 @@ cpdef list normalize(object headers, bint check):
                         continue
                 elif sendable(octets(value), octet_count(value)):
                     number = name_class(octets(name), octet_count(name))
+                    # Referred to from elsewhere than the two lists: a constant, which will come again.
+                    if (
+                        number >= METHOD_NAME and references(field) > 2
+                        and octet_count(name) + octet_count(value) <= LARGEST_SEEN
+                    ):
+                        xdecref(seen_fields[slot])
+                        incref(field)
+                        seen_fields[slot] = field
+                        seen_numbers[slot] = number
         if number < METHOD_NAME:
             out[i] = _made(out[i], check, &number)
         if check:

@@ -119,3 +119,23 @@ def test_the_same_fields_again_and_again(kernel):
         with pytest.raises(kernel.InvalidArgument):
             kernel.normalize([(b"Bad Name", b"v")], True)
         assert kernel.normalize([(b"Bad Name", b"v")], False) == [(b"bad name", b"v")]
+
+
+def test_fields_that_were_right_before_are_still_judged_by_their_place():
+    method, accept = (b":method", b"GET"), (b"accept", b"*/*")
+    for _ in range(3):
+        assert normalize([method, accept], True) == [method, accept]
+        with pytest.raises(InvalidArgument, match="after a regular field"):
+            normalize([accept, method], True)
+
+
+def test_more_constants_than_are_remembered():
+    constants = [(b"x-%d" % number, b"%d" % number) for number in range(2000)]
+    for _ in range(2):
+        assert normalize(constants, True) == constants
+    wrong = [(b"x-%d" % number, b"a\r\nb") for number in range(2000)]
+    for field in wrong:
+        with pytest.raises(InvalidArgument):
+            normalize([field], True)
+        with pytest.raises(InvalidArgument):
+            normalize([field], True)
