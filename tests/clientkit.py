@@ -46,6 +46,11 @@ class Script(http2.Callbacks):
         self.session: http2.Session
         self.protocol: Http2Protocol
 
+    def forget(self) -> None:
+        """What was recorded."""
+        for record in (self.requests, self.fields, self.bodies, self.closed, self.goaways):
+            record.clear()
+
     def on_headers(
         self, session: http2.Session, stream_id: int, headers: Sequence[tuple[bytes, bytes]], end_stream: bool
     ) -> None:

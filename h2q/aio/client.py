@@ -282,10 +282,13 @@ class Client:
     async def _open(self) -> ClientProtocol:
         origin, loop = self.origin, asyncio.get_running_loop()
         options: dict[str, Any] = {}
+        if isinstance(loop, asyncio.BaseEventLoop):
+            # RFC 8305; uvloop tries one address after the other.
+            options["happy_eyeballs_delay"] = 0.25
         if origin.scheme == "https":
             if self._ssl_context is None:
                 self._ssl_context = client_context()
-            options = {
+            options |= {
                 "ssl": self._ssl_context,
                 "server_hostname": origin.host,
                 "ssl_handshake_timeout": self.connect_timeout + 1.0,

@@ -1,6 +1,7 @@
 """The asyncio client against servers in the same event loop: requests, bodies both ways, turns, ends."""
 
 import asyncio
+import contextlib
 import gc
 import hashlib
 import os
@@ -749,3 +750,29 @@ def test_under_uvloop(root: Path) -> None:
     done: subprocess.CompletedProcess[str] = python("-c", UVLOOP, str(root))
     assert (done.stderr, done.returncode) == ("", 0)
     assert done.stdout.splitlines() == [str([BIG] * 5), "b'received 1000000'"]
+
+
+@in_loop
+async def test_what_is_over_is_forgotten() -> None:
+    async with scripted(Silent) as server, h2q.connect(server.url) as client:
+
+        async def some(count: int) -> None:
+            for _ in range(count):
+                await (await client.get("/now")).read()
+                (await client.get("/begin")).close()
+                with contextlib.suppress(asyncio.CancelledError):
+                    task = asyncio.create_task(client.get("/never"))
+                    await asyncio.sleep(0)
+                    task.cancel()
+                    await task
+
+        await some(20)
+        await asyncio.sleep(0.05)
+        server.script.forget()
+        gc.collect()
+        before = len(gc.get_objects())
+        await some(300)
+        await asyncio.sleep(0.05)
+        server.script.forget()
+        gc.collect()
+        assert len(gc.get_objects()) - before < 150
