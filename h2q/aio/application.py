@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from email.utils import formatdate
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 from .. import http2
 
@@ -54,6 +54,7 @@ class Receiver(Protocol):
         """The body is complete."""
 
 
+@runtime_checkable
 class Application(Protocol):
     """Answers requests. Both calls must not block and must not raise for anything that a client can send."""
 

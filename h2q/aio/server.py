@@ -1,4 +1,4 @@
-"""The HTTP/2 server on asyncio: listens, hands requests to an `Application`, sends its responses, stops cleanly.
+"""The HTTP/2 server on asyncio: listens, has its connections' requests answered, ends what is overdue, stops cleanly.
 
 `h2q serve` runs a `Server`; programs may, too.
 """
@@ -6,155 +6,43 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import ssl
-from collections.abc import Callable, Sequence
 from typing import Any
 
 from .. import http2
-from ..errors import H2QError, LocalError
+from ..errors import H2QError, InvalidArgument, LocalError
 from . import http1
-from .application import Application, Receiver, Response, text_response
+from .accesslog import AccessLog
+from .application import Application
+from .handlers import Handler, HandlerRequests
+from .requests import Requests, logged
 from .tcp import LINGER, Http2Protocol
 
 __all__ = ["Server", "ServerProtocol"]
 
-#: What the server's first SETTINGS say. RFC 9113 section 6.5.2 recommends 100 streams or more.
+#: What the server's first SETTINGS say whatever the options. RFC 9113 section 6.5.2 recommends 100 streams or more.
 SETTINGS: dict[int, int] = {
-    http2.Setting.MAX_CONCURRENT_STREAMS: 250,
-    http2.Setting.INITIAL_WINDOW_SIZE: 1 << 20,
-    http2.Setting.MAX_HEADER_LIST_SIZE: 65536,
     http2.Setting.NO_RFC7540_PRIORITIES: 1,
 }
+#: A stream's window where what comes is dealt with at once, and where a handler may let it wait, in bytes.
+WINDOW = 1 << 20
+HANDLER_WINDOW = 256 * 1024
 CONNECTION_WINDOW = 4 << 20
 
 #: How long a shutdown notice may take to reach the clients before the last stream id is fixed, in seconds.
 NOTICE = 0.1
 #: How long a client may take to say something that is HTTP/2, in seconds.
 PREFACE_TIMEOUT = 10.0
-#: What may still come of a request that was refused before it is reset, in bytes and in seconds.
-REFUSED_BYTES = 4 << 20
-REFUSED_SECONDS = 1.0
-
-
-def _nothing() -> None:
-    """What a request's callbacks do with a connection that is gone."""
-
-
-class _Requests(http2.Callbacks):
-    """Turns what a session receives into calls of the application; one for each connection."""
-
-    def __init__(self, application: Application, loop: asyncio.AbstractEventLoop) -> None:
-        self.application = application
-        self.loop = loop
-        self.receivers: dict[int, Receiver] = {}
-        self.refused: dict[int, int] = {}
-        self.flush: Callable[[], None] = _nothing
-        self.now = 0.0
-
-    def on_headers(
-        self, session: http2.Session, stream_id: int, headers: Sequence[tuple[bytes, bytes]], end_stream: bool
-    ) -> None:
-        method = path = b""
-        for name, value in headers:
-            if name == b":path":
-                path = value
-            elif name == b":method":
-                method = value
-            if path and method:
-                break
-        if not method:
-            # Trailers: `finish` sees that the request is complete.
-            return
-        if end_stream:
-            try:
-                response = self.application.respond(method, path, headers, self.now)
-            except Exception as error:
-                response = self.broken(error)
-            self.answer(session, stream_id, response)
-            return
-        try:
-            taker = self.application.receive(method, path, headers, self.now)
-        except Exception as error:
-            taker = self.broken(error)
-        if isinstance(taker, Response):
-            self.refuse(session, stream_id, taker)
-            return
-        self.receivers[stream_id] = taker
-        # RFC 9110 section 10.1.1.
-        if any(name == b"expect" and value.lower() == b"100-continue" for name, value in headers):
-            session.submit_headers(stream_id, [(b":status", b"100")])
-
-    def on_data_chunk_recv(
-        self, session: http2.Session, flags: int, stream_id: int, data: memoryview | bytes
-    ) -> None:
-        receiver = self.receivers.get(stream_id)
-        if receiver is not None:
-            try:
-                refusal = receiver.feed(data)
-            except Exception as error:
-                refusal = self.broken(error)
-            if refusal is not None:
-                del self.receivers[stream_id]
-                self.refuse(session, stream_id, refusal)
-        elif stream_id in self.refused:
-            self.refused[stream_id] -= len(data)
-            if self.refused[stream_id] < 0:
-                self.reset(session, stream_id)
-
-    def finish(self, session: http2.Session) -> None:
-        """Answer the requests whose bodies are complete, and forget those whose streams are gone."""
-        for stream_id in list(self.receivers):
-            state = session.get_stream_remote_close(stream_id)
-            if state:
-                receiver = self.receivers.pop(stream_id)
-                if state > 0:
-                    try:
-                        response = receiver.finish()
-                    except Exception as error:
-                        response = self.broken(error)
-                    self.answer(session, stream_id, response)
-
-    def answer(self, session: http2.Session, stream_id: int, response: Response) -> None:
-        body = response.body
-        if callable(body):
-            try:
-                body = body()
-            except Exception as error:
-                response = self.broken(error)
-                body = response.body
-        session.submit_response(stream_id, response.fields, body)
-
-    def broken(self, error: Exception) -> Response:
-        """The answer to a request at which the application fails; the others go on."""
-        self.loop.call_exception_handler({"message": "h2q: the application failed", "exception": error})
-        return text_response(500, "The server failed at this request.\n")
-
-    def refuse(self, session: http2.Session, stream_id: int, response: Response) -> None:
-        """Answer before the request is complete; what else comes of it is dropped, and after a while refused.
-
-        RFC 9113 section 8.1 lets a server follow a whole response with RST_STREAM(NO_ERROR). Clients that are
-        slow to read, curl 7.88 among them, lose the response when the two arrive together, so there is some
-        time and some data in between.
-        """
-        self.refused[stream_id] = REFUSED_BYTES
-        self.loop.call_later(REFUSED_SECONDS, self.reset, session, stream_id)
-        self.answer(session, stream_id, response)
-
-    def reset(self, session: http2.Session, stream_id: int) -> None:
-        """Let a refused request end here, unless it has ended by itself."""
-        if self.refused.pop(stream_id, None) is not None:
-            if session.get_stream_remote_close(stream_id) == 0:
-                whole = session.get_stream_local_close(stream_id) == 1
-                code = http2.ErrorCode.NO_ERROR if whole else http2.ErrorCode.CANCEL
-                session.submit_rst_stream(stream_id, code)
-                self.loop.call_soon(self.flush)
+#: Connections above the limit that are told so at once; more are cut off.
+TOLD = 100
 
 
 class ServerProtocol(Http2Protocol):
     """One client's connection."""
 
     def __init__(self, server: Server) -> None:
-        self.requests = _Requests(server.application, server.loop)
+        self.requests = server.make_requests()
         super().__init__(
             http2.Session(http2.SERVER, self.requests, server.config),
             loop=server.loop,
@@ -163,13 +51,27 @@ class ServerProtocol(Http2Protocol):
         )
         self.server = server
         self.requests.flush = self.flush
+        self.requests.flush_soon = self.flush_soon
+        if isinstance(self.requests, HandlerRequests):
+            self.requests.session = self.session
+        self._flush_wanted = False
+        #: Frames and bytes received when they were looked at, and since when a frame is overdue.
+        self._seen = (0, 0)
+        self._overdue: float | None = None
         self._head: bytearray | None = bytearray()
         self._encrypted = False
         self._preface_timer = self.loop.call_later(PREFACE_TIMEOUT, self._no_preface)
 
     def opened(self) -> None:
-        self.server.connections.add(self)
+        server = self.server
+        server.connections.add(self)
         if self.transport is None:
+            return
+        address = self.transport.get_extra_info("peername")
+        self.requests.peer = str(address[0]) if isinstance(address, tuple) else ""
+        excess = len(server.connections) - server.max_connections
+        if excess > 0 or server.stopping:
+            self._turn_away(excess)
             return
         tls: ssl.SSLObject | None = self.transport.get_extra_info("ssl_object")
         # RFC 9113 section 3.2: over TLS, HTTP/2 is agreed upon by ALPN.
@@ -179,9 +81,55 @@ class ServerProtocol(Http2Protocol):
         elif tls is not None:
             self._begin()
 
+    def _turn_away(self, excess: int) -> None:
+        """One connection too many: its client is told that no request of it was looked at, and may try elsewhere."""
+        if excess > TOLD:
+            self.abort()
+            return
+        self._settled()
+        self._begin()
+        self.session.terminate_session(http2.ErrorCode.NO_ERROR)
+        self.flush()
+        self.close()
+
+    def flush_soon(self) -> None:
+        """Send what the tasks of this turn of the loop have queued, all at once."""
+        if not self._flush_wanted and self.transport is not None:
+            self._flush_wanted = True
+            self.loop.call_soon(self._flush_wanted_now)
+
+    def _flush_wanted_now(self) -> None:
+        self._flush_wanted = False
+        self.flush()
+
+    def look(self, now: float) -> None:
+        """The server looks at each connection now and then: is something overdue?"""
+        if self._closing or self._head is not None or self.transport is None:
+            return
+        server = self.server
+        uploads = self.requests.uploads()
+        slow = [
+            number for number, progress in uploads if progress.is_too_slow(now, server.body_timeout, server.body_rate)
+        ]
+        for number in slow:
+            self.requests.too_slow(self.session, number)
+        if slow:
+            self.flush()
+        stats = self.session.stats
+        frames, octets = stats.frames_received, stats.bytes_received
+        if uploads or frames != self._seen[0]:
+            self._overdue = None
+        elif octets != self._seen[1] and self._overdue is None:
+            # Bytes, and no frame begins with them: they belong to one that has begun, a header block most likely.
+            self._overdue = now
+        self._seen = (frames, octets)
+        if self._overdue is not None and now - self._overdue >= server.header_timeout:
+            self.session.terminate_session(http2.ErrorCode.ENHANCE_YOUR_CALM)
+            self.flush()
+
     def _begin(self) -> None:
         """The server's preface. On cleartext it waits for the client's, which may turn out to be HTTP/1.1."""
-        self.session.submit_settings(SETTINGS)
+        self.session.submit_settings(self.server.settings)
         self.session.set_local_window_size(0, CONNECTION_WINDOW)
 
     def data_received(self, data: bytes) -> None:
@@ -196,8 +144,7 @@ class ServerProtocol(Http2Protocol):
         super().data_received(data)
 
     def received(self) -> None:
-        if self.requests.receivers:
-            self.requests.finish(self.session)
+        self.requests.finish(self.session)
 
     def _check_preface(self, data: bytes) -> bytes | None:
         """Whether the connection begins as HTTP/2 does: the bytes for the session, None while there are none."""
@@ -257,9 +204,7 @@ class ServerProtocol(Http2Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._settled()
-        self.requests.receivers.clear()
-        self.requests.refused.clear()
-        self.requests.flush = _nothing
+        self.requests.gone()
         self.server.connections.discard(self)
         super().connection_lost(exc)
 
@@ -288,14 +233,25 @@ class ServerProtocol(Http2Protocol):
 class Server:
     """Listens on one address; ``async with`` starts and stops it.
 
-    ``application`` answers the requests. ``context`` is the TLS context (see
-    `h2q.aio.certificates.server_context`), None for cleartext with prior knowledge and h2c upgrade.
-    ``port`` 0 takes any free port; `port` tells which.
+    ``application`` answers the requests: a coroutine function, called with a `h2q.aio.handlers.Request` in a task of
+    its own for each request, or an `Application`. ``context`` is the TLS context (see
+    `h2q.aio.certificates.server_context`), None for cleartext with prior knowledge and h2c upgrade. ``port`` 0 takes
+    any free port; `port` tells which. ``config`` has the limits of each session. Times are in seconds:
+
+    - ``idle_timeout``: nothing was exchanged; the connection ends with GOAWAY.
+    - ``stall_timeout``: the client takes nothing of what there is for it; disconnected.
+    - ``header_timeout``: a frame has begun and does not become whole (slow HEADERS); GOAWAY. Also for the preface.
+    - ``body_timeout``: an upload brought less than ``body_rate`` bytes a second, or nothing; 408 and a reset. Time in
+      which the handler does not read does not count.
+
+    ``max_connections`` at once, more are turned away; ``max_streams`` at once on each. ``stream_window`` is how many
+    bytes of each upload may be on their way or unread. With a handler that is also what is held in memory for each
+    stream. ``log`` is an `AccessLog`; the server closes it.
     """
 
     def __init__(
         self,
-        application: Application,
+        application: Application | Handler,
         *,
         host: str = "127.0.0.1",
         port: int = 0,
@@ -303,20 +259,66 @@ class Server:
         config: http2.Config | None = None,
         idle_timeout: float = 180.0,
         stall_timeout: float = 30.0,
+        header_timeout: float = 10.0,
+        body_timeout: float = 30.0,
+        body_rate: float = 100.0,
+        max_connections: int = 4096,
+        max_streams: int = 250,
+        stream_window: int | None = None,
+        log: AccessLog | None = None,
     ) -> None:
         self.application = application
         self.host = host
         self.requested_port = port
         self.context = context
-        self.config = config
+        self.config = http2.Config() if config is None else config
         self.idle_timeout = idle_timeout
         self.stall_timeout = stall_timeout
+        self.header_timeout = header_timeout
+        self.body_timeout = body_timeout
+        self.body_rate = body_rate
+        self.max_connections = max_connections
+        self.log = log
         self.connections: set[ServerProtocol] = set()
+        self.tasks: set[asyncio.Task[None]] = set()
+        self.stopping = False
         self._server: asyncio.Server | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._handler: Handler | None = None
+        self._application: Application | None = None
+        window = WINDOW
+        if isinstance(application, Application):
+            self._application = application
+        elif callable(application):
+            self._handler = application
+            self.config = dataclasses.replace(self.config, no_auto_window_update=True, max_auto_window=0)
+            window = HANDLER_WINDOW
+        else:
+            raise TypeError(f"an application is a coroutine function or has respond, not {type(application).__name__}")
+        if stream_window is not None:
+            window = stream_window
+        if not 0 < max_streams < 1 << 32 or not 0 < window < 1 << 31 or max_connections < 1:
+            raise InvalidArgument("max_streams, max_connections and stream_window must be positive")
+        self.settings = SETTINGS | {
+            http2.Setting.MAX_CONCURRENT_STREAMS: max_streams,
+            http2.Setting.INITIAL_WINDOW_SIZE: window,
+            http2.Setting.MAX_HEADER_LIST_SIZE: self.config.max_header_list_size,
+        }
+
+    def make_requests(self) -> Requests:
+        """The callbacks of a new connection."""
+        if self._handler is not None:
+            requests = HandlerRequests(self._handler, self.loop, self.log)
+            requests.tasks = self.tasks
+            return requests
+        if self._application is None:
+            raise LocalError("the server has no application")
+        return logged(self._application, self.loop, self.log)
 
     async def start(self) -> None:
         """Bind and listen. Raises `OSError` when the address cannot be had."""
         self.loop = asyncio.get_running_loop()
+        self.stopping = False
         options: dict[str, Any] = {}
         if self.context is not None:
             options = {
@@ -327,6 +329,14 @@ class Server:
         self._server = await self.loop.create_server(
             lambda: ServerProtocol(self), self.host, self.requested_port, backlog=1024, **options
         )
+        self._look()
+
+    def _look(self) -> None:
+        now = self.loop.time()
+        for connection in list(self.connections):
+            connection.look(now)
+        pause = max(0.02, min(self.header_timeout, self.body_timeout) / 4)
+        self._timer = self.loop.call_later(pause, self._look)
 
     @property
     def port(self) -> int:
@@ -339,6 +349,7 @@ class Server:
         """Stop listening, let requests that are under way end, disconnect. True if all did in ``timeout`` seconds."""
         if self._server is None:
             return True
+        self.stopping = True
         self._server.close()
         connections = list(self.connections)
         for connection in connections:
@@ -355,6 +366,13 @@ class Server:
             for connection in list(self.connections):
                 connection.abort()
             await asyncio.sleep(0)
+        if self.tasks:
+            # Those whose connections are gone were cancelled; they may have something to clean up.
+            await asyncio.wait(list(self.tasks), timeout=LINGER)
+        if self._timer is not None:
+            self._timer.cancel()
+        if self.log is not None:
+            self.log.close()
         self._server = None
         return clean
 
