@@ -3,6 +3,9 @@ from libc.stdint cimport int64_t, uint8_t, uint64_t
 
 cdef class HeldBuffer:
     cdef readonly Py_ssize_t size
+    cdef readonly bint mapped       # its bytes may vanish: only the system may touch them
+    cdef void* _map
+    cdef size_t _map_size
     cdef const uint8_t* data
     cdef Py_buffer _view
     cdef bint _held
@@ -27,6 +30,7 @@ cdef class DataBurst:
     cdef readonly int64_t charged   # what the last add_data takes from the windows
     cdef readonly int64_t frames    # how many frames the last add_data made
     cdef readonly bint ended        # the last add_data set END_STREAM
+    cdef readonly bint mapped       # bytes of a mapped file wait: send is the only way out
     cdef Padder _padder
     cdef Entry* _entries
     cdef Py_ssize_t _first, _count, _capacity
@@ -55,5 +59,6 @@ cdef class DataBurst:
     cpdef object clear(self)
 
 
+cpdef HeldBuffer map_file(int64_t fd, int64_t offset, int64_t size)
 cpdef int64_t send_iov(int64_t fd, list buffers) except? -1000000
 cpdef object advance(list buffers, int64_t n)

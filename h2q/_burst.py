@@ -6,7 +6,10 @@ The engines in ``h2q.http2`` fill a `DataBurst` and empty it. ``_burst.pyx`` is 
 from __future__ import annotations
 
 import errno
+import mmap
+import os
 import socket
+import sys
 from typing import TYPE_CHECKING, NoReturn, final
 
 from ._core import _ZEROS, _as_bytes, _check, _head, _ints
@@ -23,6 +26,7 @@ _MAX_STREAM_ID = 0x7FFFFFFF
 _MAX_FD = 0x7FFFFFFF
 _MAX_PADLEN = 256
 _IOV = 1024  # buffers in one system call
+_MAX_MAP = 1 << 46
 _MASK = (1 << 64) - 1
 _SMALL = 128  # up to so many bytes are copied: a buffer of its own costs more
 
@@ -34,13 +38,14 @@ class HeldBuffer:
     A data source makes one for all of its bursts; `bytes` need none.
     """
 
-    __slots__ = ("size", "_data")
+    __slots__ = ("mapped", "size", "_data")
 
     def __init__(self, data: Buffer) -> None:
         view = memoryview(data)
         if not view.c_contiguous:
             raise BufferError("the buffer is not contiguous")
         self.size = view.nbytes
+        self.mapped = False  # its bytes may vanish: only the system may touch them
         self._data = _flat(view)
 
     def __init_subclass__(cls) -> NoReturn:
@@ -48,6 +53,29 @@ class HeldBuffer:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a HeldBuffer cannot be pickled")
+
+
+def map_file(fd: int, offset: int, size: int) -> HeldBuffer:
+    """Bytes of a file where the system has them, for ``DataBurst.send``: neither read nor copied here.
+
+    Linux only; OSError where it cannot be done. If the file shrinks meanwhile, touching them would kill the process;
+    a system call that is given them fails with EFAULT instead. Hence no one else gets at them.
+    """
+    _ints(fd, offset, size)
+    _check("offset", offset, 0, _MAX_MAP)
+    _check("size", size, 1, _MAX_MAP)
+    if fd < 0 or fd > _MAX_FD:
+        raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+    if sys.platform != "linux":
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+    skip = offset % mmap.ALLOCATIONGRANULARITY
+    try:
+        mapping = mmap.mmap(fd, size + skip, prot=mmap.PROT_READ, offset=offset - skip)
+    except ValueError as error:  # the file is shorter
+        raise OSError(errno.EINVAL, str(error)) from None
+    held = HeldBuffer(memoryview(mapping)[skip:])
+    held.mapped = True
+    return held
 
 
 @final
@@ -115,7 +143,7 @@ class DataBurst:
     a socket and keeps what that did not take). A writable source must not change while it waits.
     """
 
-    __slots__ = ("size", "charged", "frames", "ended", "_buffers", "_busy", "_padder")
+    __slots__ = ("size", "charged", "frames", "ended", "mapped", "_buffers", "_busy", "_padder")
 
     def __init__(self, padder: Padder | None = None) -> None:
         if padder is not None and not isinstance(padder, Padder):
@@ -125,6 +153,7 @@ class DataBurst:
         self.charged = 0  # what the last add_data takes from the windows
         self.frames = 0  # how many frames the last add_data made
         self.ended = False  # the last add_data set END_STREAM
+        self.mapped = False  # bytes of a mapped file wait: send is the only way out
         self._buffers: list[Buffer] = []
         self._busy = False
 
@@ -171,10 +200,10 @@ class DataBurst:
         _ints(offset, end, stream_id, max_frame, window, padlen, max_bytes)
         self._enter()
         if type(source) is bytes:
-            data, size = memoryview(source), len(source)
+            data, size, mapped = memoryview(source), len(source), False
         else:
             held = source if isinstance(source, HeldBuffer) else HeldBuffer(source)
-            data, size = held._data, held.size
+            data, size, mapped = held._data, held.size, held.mapped
         if offset < 0 or end < offset or end > size:
             raise InvalidArgument(f"bytes {offset} to {end} of a source of {size}")
         _check("stream id", stream_id, 0, _MAX_STREAM_ID)
@@ -205,7 +234,7 @@ class DataBurst:
             head = _head(n + pad, _DATA, flags, stream_id)
             if pad:
                 head += bytes((pad - 1,))
-            if n + pad <= _SMALL:
+            if n + pad <= _SMALL and (n == 0 or not mapped):
                 out.append(head + data[offset : offset + n] + (_ZEROS[pad - 1] if pad else b""))
             else:
                 out.append(head)
@@ -225,14 +254,19 @@ class DataBurst:
         self.charged = charged
         self.frames = frames
         self.ended = ended
+        if mapped and offset > start:
+            self.mapped = True
         return offset - start
 
     def take_buffers(self) -> list[Buffer]:
         """Everything that waits, as a list of read-only buffers; the burst is empty afterwards.
 
-        Whoever holds a buffer keeps its bytes valid, so the list may be sent at any time.
+        Whoever holds a buffer keeps its bytes valid, so the list may be sent at any time. InvalidState where bytes
+        of a mapped file wait.
         """
         self._enter()
+        if self.mapped:
+            raise InvalidState("bytes of a mapped file wait, which only send may take")
         buffers, self._buffers = self._buffers, []
         self.size = 0
         return [
@@ -265,6 +299,8 @@ class DataBurst:
             total += sent
             if sent < wanted:
                 break
+        if not self._buffers:
+            self.mapped = False
         return total
 
     def clear(self) -> None:
@@ -272,6 +308,7 @@ class DataBurst:
         self._enter()
         self._buffers = []
         self.size = 0
+        self.mapped = False
 
 
 # -- lists of buffers ----------------------------------------------------------------------------------------

@@ -3,6 +3,8 @@
 The engines in ``h2q.http2`` fill a `DataBurst` and empty it. ``_burst.py`` is the twin of this module.
 """
 
+import os
+
 cimport cython
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_FillInfo, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_CheckExact, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
@@ -44,11 +46,33 @@ cdef extern from *:
         return sent < 0 ? -errno : sent;
     }
     #endif
+    #ifdef __linux__
+    #include <sys/mman.h>
+    #include <unistd.h>
+    static void *h2q_map(int fd, Py_ssize_t offset, size_t size) {
+        void *start = mmap(NULL, size, PROT_READ, MAP_SHARED, fd, offset);
+        return start == MAP_FAILED ? NULL : start;
+    }
+    static void h2q_unmap(void *start, size_t size) { munmap(start, size); }
+    static Py_ssize_t h2q_page_size(void) { return sysconf(_SC_PAGESIZE); }
+    #else
+    static void *h2q_map(int fd, Py_ssize_t offset, size_t size) {
+        (void)fd; (void)offset; (void)size;
+        errno = ENOSYS;
+        return NULL;
+    }
+    static void h2q_unmap(void *start, size_t size) { (void)start; (void)size; }
+    static Py_ssize_t h2q_page_size(void) { return 4096; }
+    #endif
     """
     struct iovec:
         void* iov_base
         size_t iov_len
     int EBADF
+    int errno
+    void* h2q_map(int fd, Py_ssize_t offset, size_t size) nogil
+    void h2q_unmap(void* start, size_t size) nogil
+    Py_ssize_t h2q_page_size() nogil
     Py_ssize_t h2q_sendmsg(int fd, iovec* iov, Py_ssize_t n) nogil
 
 
@@ -65,6 +89,7 @@ cdef enum:
     BLOCK = 2048    # heads and small payloads of a burst share blocks of this size
     SMALL = 128     # up to so many bytes are copied into the block: a buffer of its own costs more
 
+cdef int64_t MAX_MAP = <int64_t>1 << 46
 cdef uint8_t[MAX_PADLEN] ZEROS    # static, so they are: the padding of every frame
 
 
@@ -93,9 +118,36 @@ cdef class HeldBuffer:
         if self._held:
             self._held = False
             PyBuffer_Release(&self._view)
+        if self._map != NULL:
+            h2q_unmap(self._map, self._map_size)
+            self._map = NULL
 
     def __reduce__(self):
         raise TypeError("a HeldBuffer cannot be pickled")
+
+
+cpdef HeldBuffer map_file(int64_t fd, int64_t offset, int64_t size):
+    """Bytes of a file where the system has them, for ``DataBurst.send``: neither read nor copied here.
+
+    Linux only; OSError where it cannot be done. If the file shrinks meanwhile, touching them would kill the process;
+    a system call that is given them fails with EFAULT instead. Hence no one else gets at them.
+    """
+    cdef HeldBuffer held
+    cdef Py_ssize_t skip
+    _check("offset", offset, 0, MAX_MAP)
+    _check("size", size, 1, MAX_MAP)
+    if fd < 0 or fd > MAX_FD:
+        raise OSError(EBADF, os.strerror(EBADF))
+    held = HeldBuffer(b"")
+    skip = offset % h2q_page_size()
+    held._map_size = size + skip
+    held._map = h2q_map(<int>fd, offset - skip, held._map_size)
+    if held._map == NULL:
+        raise OSError(errno, os.strerror(errno))
+    held.data = <const uint8_t*>held._map + skip
+    held.size = size
+    held.mapped = True
+    return held
 
 
 @cython.final
@@ -298,9 +350,10 @@ cdef class DataBurst:
         cdef Py_ssize_t size, owner = -1
         cdef HeldBuffer held
         cdef Padder padder = None
+        cdef bint mapped = False
         cdef int64_t start = offset
         cdef int64_t left, room, n, pad
-        cdef bint last
+        cdef bint last, small
         cdef uint8_t* p
         cdef int64_t frames = 0
         cdef int64_t charged = 0
@@ -317,6 +370,7 @@ cdef class DataBurst:
             source = held
             data = held.data
             size = held.size
+            mapped = held.mapped
         if offset < 0 or end < offset or end > size:
             raise InvalidArgument(f"bytes {offset} to {end} of a source of {size}")
         if stream_id < 0 or stream_id > MAX_STREAM_ID:
@@ -348,15 +402,16 @@ cdef class DataBurst:
                     n = min(left, room - padlen if room > padlen else max(0, room))
                     pad = min(padlen, max(0, room - n))
                 last = end_stream and n == left
+                small = n + pad <= SMALL and (n == 0 or not mapped)
                 self._reserve()
-                if n + pad <= SMALL:
+                if small:
                     p = self._room(HEAD + SMALL)
                 else:
                     p = self._room(HEAD + 1)
                     if n and owner < 0:
                         owner = self._own(source)
                 put_head(p, n + pad, DATA, (END_STREAM if last else 0) | (PADDED if pad else 0), stream_id)
-                if n + pad <= SMALL:
+                if small:
                     if pad:
                         p[HEAD] = <uint8_t>(pad - 1)
                         memcpy(p + HEAD + 1, data + offset, n)
@@ -392,18 +447,23 @@ cdef class DataBurst:
         self.charged = charged
         self.frames = frames
         self.ended = ended
+        if mapped and offset > start:
+            self.mapped = True
         return offset - start
 
     cpdef list take_buffers(self):
         """Everything that waits, as a list of read-only buffers; the burst is empty afterwards.
 
-        Whoever holds a buffer keeps its bytes valid, so the list may be sent at any time.
+        Whoever holds a buffer keeps its bytes valid, so the list may be sent at any time. InvalidState where bytes
+        of a mapped file wait.
         """
         cdef Py_ssize_t i, n
         cdef Entry* entry
         cdef object owner, item
         cdef list out
         self._enter()
+        if self.mapped:
+            raise InvalidState("bytes of a mapped file wait, which only send may take")
         # Making objects may collect garbage, which may run code that comes back here.
         self._busy = True
         try:
@@ -502,6 +562,7 @@ cdef class DataBurst:
 
     cdef void _reset(self) noexcept:
         self.size = 0
+        self.mapped = False
         self._first = self._count = 0
         self._block_owner = -1
         if not self._shared:

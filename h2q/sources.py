@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from ._burst import HeldBuffer, map_file
 from .errors import InvalidArgument
 
 
@@ -97,16 +98,20 @@ class _Closing:
 
 
 class File:
-    """Bytes ``start`` to ``stop`` of a file, read in blocks as the connection takes them.
+    """Bytes ``start`` to ``stop`` of a file, taken in blocks as the connection takes them.
 
     ``file`` is a path, which is opened here and closed with the stream, or an open file descriptor, which stays the
     caller's. The range is clipped to the size at this moment; a file that shrinks later ends its stream with
-    INTERNAL_ERROR, since what was promised cannot be sent.
+    INTERNAL_ERROR, since what was promised cannot be sent. ``send_fd`` on Linux maps the file instead of reading it, so
+    that no copy of it is made in the process; what it had begun to send of a file that shrinks ends the connection.
     """
 
     __slots__ = ("_fd", "_mine", "position", "stop")
 
     BLOCK = 256 * 1024
+    MAPPED_BLOCK = 1024 * 1024
+    #: Less than this is read in any case: a mapping costs more.
+    WORTH_MAPPING = 64 * 1024
 
     def __init__(self, file: str | bytes | os.PathLike[str] | int, start: int = 0, stop: int | None = None) -> None:
         self._mine = not isinstance(file, int)
@@ -138,6 +143,20 @@ class File:
         if not block:
             raise EOFError(f"the file ends at {self.position}, {self.stop - self.position} bytes early")
         self.position += len(block)
+        return block
+
+    def map_block(self) -> HeldBuffer | None:
+        """The next bytes as a mapping, for ``send_fd`` alone; None: read them. EOFError where the file has shrunk."""
+        want = min(self.MAPPED_BLOCK, self.stop - self.position)
+        if want < self.WORTH_MAPPING:
+            return None
+        if os.fstat(self._fd).st_size < self.position + want:
+            raise EOFError(f"the file has shrunk below {self.position + want} bytes")
+        try:
+            block = map_file(self._fd, self.position, want)
+        except OSError:
+            return None
+        self.position += want
         return block
 
     def close(self) -> None:

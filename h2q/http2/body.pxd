@@ -7,12 +7,13 @@ cdef class Body:
     cdef object buffer, _held
     cdef int64_t position, end
     cdef object file, pieces, read, source, trailer, _owner
-    cdef bint end_stream, eof
+    cdef bint end_stream, eof, mapped
 
     cdef void clear(self) noexcept
     cdef bint has_callback(self) noexcept
     cdef bint has_more(self) except -1
-    cdef refill(self)
+    cdef refill(self, bint mapping)
+    cdef unmap(self)
     cdef _replace(self, object buffer)
     cdef object held(self)
     cdef bint is_finished(self) except -1

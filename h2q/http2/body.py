@@ -21,6 +21,7 @@ class Body:
         "end_stream",
         "eof",
         "file",
+        "mapped",
         "pieces",
         "position",
         "read",
@@ -38,6 +39,8 @@ class Body:
         self.position = 0
         self.end = 0
         self.file: File | None = None
+        #: The buffer is a part of the file that only the system may touch: ``_held`` alone has it.
+        self.mapped = False
         self.pieces: Pieces | None = None
         self.read: Callable[..., Any] | None = None
         self.source: Any = None
@@ -56,14 +59,30 @@ class Body:
             return len(self.file) > 0
         return self.pieces is not None and bool(self.pieces)
 
-    def refill(self) -> None:
+    def refill(self, mapping: bool) -> None:
         """The file's next block, or the next piece, where the last is used up. OSError, EOFError, or the iterator's."""
+        if self.mapped and (not mapping or self.position == self.end):
+            self.unmap()
         if self.position != self.end:
             return
         if self.file is not None:
+            block: Any = self.file.map_block() if mapping else None
+            if block is not None:
+                self.mapped = True
+                self._held = block
+                self.position = 0
+                self.end = block.size
+                return
             self._replace(self.file.read_block(File.BLOCK))
         elif self.pieces is not None:
             self._replace(self.pieces.pull())
+
+    def unmap(self) -> None:
+        """What remains of a mapping is to be read instead."""
+        self.mapped = False
+        if self.file is not None:
+            self.file.position -= self.end - self.position
+        self._replace(b"")
 
     def _replace(self, buffer: Any) -> None:
         self.buffer = buffer
@@ -98,6 +117,7 @@ class Body:
         """Lets go of the data: nothing more will be sent."""
         self.buffer = b""
         self._held = None
+        self.mapped = False
         self.position = 0
         self.end = 0
         if self.file is not None:

@@ -23,7 +23,7 @@ cdef class Sender:
     cdef Packer _packer
     cdef DataBurst _burst
     cdef int64_t _frame_size, _vectors
-    cdef bint _custom_sizes
+    cdef bint _custom_sizes, _to_socket
     cdef int64_t _burst_padlen
     cdef object _send, _send_data, _read_length, _before_frame_send
     cdef object _on_frame_send, _on_frame_not_send, _error
@@ -99,7 +99,7 @@ cdef class Sender:
     @cython.locals(conn=Connection)
     cdef int64_t _source_stopped(self, Stream stream, int64_t outcome) except? -12345
     @cython.locals(conn=Connection)
-    cdef bint _refill(self, Stream stream, Body body) except -1
+    cdef bint _refill(self, Stream stream, Body body, bint mapping) except -1
     @cython.locals(padder=Padder)
     cdef int64_t _take(self, Stream stream, Body body, int64_t limit) except? -12345
     @cython.locals(conn=Connection, flags=int64_t, number=int64_t, length=int64_t)

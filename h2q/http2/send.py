@@ -107,6 +107,7 @@ class Sender:
         "_source",
         "_state",
         "_stream",
+        "_to_socket",
         "_vectors",
     )
 
@@ -126,6 +127,8 @@ class Sender:
         self._on_frame_not_send = overridden(callbacks, "on_frame_not_send")
         #: The application has a say in how large frames are.
         self._custom_sizes = self._packer.select_padding is not None or self._read_length is not None
+        #: The burst that is being filled goes to a system call, and nowhere else.
+        self._to_socket = False
         #: What bursts take as padlen: none, or as the padder says.
         self._burst_padlen = 0 if self._packer.padder is None else -1
 
@@ -195,10 +198,13 @@ class Sender:
     def send_vectored(self, session: Any, max_bytes: int) -> list[Any]:
         """Frames of about ``max_bytes`` bytes as a list of buffers for one ``sendmsg``; DATA payloads by reference."""
         conn = self._conn
+        if self._burst is not None and self._burst.mapped:
+            raise InvalidState("send_fd() has bytes of a file left to write: call it until they are gone")
         conn.enter(session)
         try:
             burst = self._open_burst()
             self._vectors = _IOV_MAX
+            self._to_socket = False
             self._gather(burst, max_bytes)
             conn.unsent = False
             return burst.take_buffers()
@@ -215,6 +221,7 @@ class Sender:
         try:
             burst = self._open_burst()
             self._vectors = _NO_LIMIT
+            self._to_socket = True
             while sent < max_bytes:
                 if burst.size < _BURST:
                     self._gather(burst, min(_BURST, max_bytes - sent))
@@ -358,7 +365,7 @@ class Sender:
             return 0
         last_block = True
         if body.file is not None or body.pieces is not None:
-            if not self._refill(stream, body):
+            if not self._refill(stream, body, self._to_socket):
                 return 0
             last_block = not body.has_more()
         # A stream that shares its turn, and frames that are reported, go one by one.
@@ -753,11 +760,11 @@ class Sender:
             conn.add_rst_stream(stream.stream_id, INTERNAL_ERROR, True)
         return outcome
 
-    def _refill(self, stream: Stream, body: Body) -> bool:
+    def _refill(self, stream: Stream, body: Body, mapping: bool) -> bool:
         """Makes a file or an iterator give its next piece where one is wanted; False where the stream cannot go on."""
         conn = self._conn
         try:
-            body.refill()
+            body.refill(mapping)
         except Exception as error:
             if self._error is not None:
                 conn.calling = "error"
@@ -776,7 +783,7 @@ class Sender:
             limit = padder.room(limit)
         elif self._packer.select_padding is not None and limit > 2 * MAX_PADLEN:
             limit -= MAX_PADLEN
-        if (body.file is not None or body.pieces is not None) and not self._refill(stream, body):
+        if (body.file is not None or body.pieces is not None) and not self._refill(stream, body, False):
             return CANCEL
         self._payload = body.take(limit)
         self._length = len(self._payload)

@@ -1,9 +1,12 @@
 """What ``data=`` takes: buffers, mmap, iterables; when they are asked, what their faults do, when they are let go."""
 
 import array
+import contextlib
 import gc
 import mmap
+import os
 import random
+import socket
 import sys
 import weakref
 from typing import Any
@@ -314,3 +317,102 @@ class TestLettingGo:
         assert ended == []
         assert next(data) == PAYLOAD
 
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="files are mapped on Linux only")
+class TestMappedFiles:
+    """``send_fd`` of a `File`: the system takes it from where it is."""
+
+    SIZE = 3_000_000
+
+    @pytest.fixture
+    def file(self, tmp_path):
+        path = tmp_path / "big"
+        path.write_bytes(PAYLOAD * (self.SIZE // len(PAYLOAD)))
+        return path
+
+    @pytest.fixture
+    def ends(self):
+        left, right = socket.socketpair()
+        with left, right:
+            right.setblocking(False)
+            yield left, right
+
+    def begin(self, path, *span, callbacks=None):
+        session = server(callbacks or Reporting(), None)
+        session.mem_recv(b"\0\0\4\x08\0\0\0\0\0" + (1 << 24).to_bytes(4, "big"))
+        session.mem_recv(b"\0\0\4\x08\0\0\0\0\1" + (1 << 24).to_bytes(4, "big"))
+        session.submit_response(1, OK, http2.File(path, *span))
+        return session
+
+    def pump(self, session, ends, wire, until=1 << 40):
+        while session.want_write and len(wire) < until:
+            session.send_fd(ends[0].fileno())
+            with contextlib.suppress(BlockingIOError):
+                while len(wire) < until:
+                    wire += ends[1].recv(1 << 16)
+
+    @pytest.mark.parametrize("span", [(), (1,), (70_001, 2_900_003), (5, 100_000), (5, 200)], ids=str)
+    def test_content(self, file, ends, span, monkeypatch):
+        read = []
+        pread = os.pread
+        monkeypatch.setattr(os, "pread", lambda fd, n, at: read.append(n) or pread(fd, n, at))
+        session = self.begin(file, *span)
+        wire = bytearray()
+        self.pump(session, ends, wire)
+        session._check()
+        assert body(frames(wire)) == file.read_bytes()[slice(*span) if len(span) == 2 else slice(*span, None)]
+        # Only what is too little for a mapping is read.
+        assert sum(read) < http2.File.WORTH_MAPPING
+
+    @pytest.mark.parametrize("other", ["mem_send", "send_vectored"])
+    def test_another_way_of_sending_takes_over(self, file, ends, other):
+        session = self.begin(file)
+        wire = bytearray()
+        self.pump(session, ends, wire, until=100_000)
+        with pytest.raises(InvalidState):
+            getattr(session, other)()
+        # One that ends between two calls: what is left of the mapping is read.
+        while session.send_fd(ends[0].fileno(), 1) >= 0:
+            with contextlib.suppress(BlockingIOError):
+                wire += ends[1].recv(1 << 20)
+            with contextlib.suppress(InvalidState):
+                piece = getattr(session, other)()
+                break
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                wire += ends[1].recv(1 << 20)
+        while piece:
+            wire += piece if other == "mem_send" else b"".join(piece)
+            piece = getattr(session, other)()
+        session._check()
+        assert body(frames(wire)) == file.read_bytes()
+
+    def test_it_shrinks_before_it_is_sent(self, file, ends):
+        callbacks = Reporting()
+        session = self.begin(file, callbacks=callbacks)
+        os.truncate(file, 1000)
+        wire = bytearray()
+        self.pump(session, ends, wire)
+        assert body(frames(wire)) == b""
+        assert callbacks.closed == [(1, http2.ErrorCode.INTERNAL_ERROR)]
+        assert len(callbacks.errors) == 1
+        assert session.want_read
+
+    def test_it_shrinks_while_it_is_sent(self, file, ends):
+        session = self.begin(file)
+        assert session.send_fd(ends[0].fileno()) > 0
+        assert session.want_write
+        os.truncate(file, 0)
+        with pytest.raises(OSError, match="address"):
+            self.pump(session, ends, bytearray())
+        assert not session.want_read and not session.want_write
+
+    def test_nothing_is_kept_of_a_stream_that_is_reset(self, file, ends):
+        session = self.begin(file)
+        wire = bytearray()
+        self.pump(session, ends, wire, until=100_000)
+        session.mem_recv(b"\0\0\4\3\0\0\0\0\1\0\0\0\x08")
+        self.pump(session, ends, wire)
+        with open("/proc/self/maps") as maps:
+            assert str(file) not in maps.read()
