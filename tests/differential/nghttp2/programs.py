@@ -27,6 +27,25 @@ _body = st.tuples(
     st.sampled_from([None, None, None, (2, -508), (3, -508), (2, -526), (3, -526), (2, -521), (4, -521)]),
 )
 _send_data = st.lists(st.sampled_from([None, -504, -526, None, -521]), max_size=4)
+_inside = st.tuples(
+    st.just("inside"),
+    st.sampled_from(
+        ["before_frame_send", "on_frame_send", "on_frame_not_send", "on_stream_close", "on_begin_frame"]
+        + ["on_begin_headers", "on_header", "on_data_chunk_recv", "on_frame_recv", "select_padding"]
+    ),
+    st.one_of(
+        st.tuples(st.just("ping")),
+        st.tuples(st.just("reset"), _which, _code),
+        st.tuples(st.just("request"), st.none() | _body),
+        st.tuples(st.just("response"), _which, st.none() | _body),
+        st.tuples(st.just("promise"), _which),
+        st.tuples(st.just("window"), _which, _window),
+        st.tuples(st.just("resume"), _which),
+        st.tuples(st.just("consume"), _which, _window),
+        st.tuples(st.just("terminate"), _code),
+        st.tuples(st.just("state")),
+    ),
+)
 _raw = st.tuples(
     st.just("peer_raw"),
     st.sampled_from([0, 3, 4, 5, 6, 7, 8, 10, 12, 16, 0xAA]),
@@ -68,14 +87,18 @@ _common = [
     st.tuples(st.just("state")),
     st.tuples(st.just("send_data"), _send_data),
     st.tuples(st.just("cancel"), st.lists(st.booleans(), max_size=4)),
+    *[_inside] * 4,
 ]
-_rare = [
-    _raw,
-    st.tuples(st.just("goaway"), _which, _code),
-    st.tuples(st.just("peer_goaway"), _which, _code),
-    st.tuples(st.just("terminate"), _code),
-    st.tuples(st.just("notice")),
-]
+# One choice among the many: most of these end the session.
+_rare = st.one_of(
+    [
+        _raw,
+        st.tuples(st.just("goaway"), _which, _code),
+        st.tuples(st.just("peer_goaway"), _which, _code),
+        st.tuples(st.just("terminate"), _code),
+        st.tuples(st.just("notice")),
+    ]
+).map(tuple)
 _client = [
     st.tuples(st.just("request"), st.none() | _body),
     st.tuples(st.just("request"), st.none() | _body),
@@ -99,14 +122,14 @@ CLIENT_PROGRAMS = st.tuples(
     _padding,
     st.booleans(),
     st.booleans(),
-    st.lists(st.one_of(_common * 2 + _client * 4 + _rare), min_size=6, max_size=60),
+    st.lists(st.one_of(_common * 2 + _client * 4 + [_rare]), min_size=14, max_size=70),
 )
 SERVER_PROGRAMS = st.tuples(
     st.just(SERVER),
     _padding,
     st.booleans(),
     st.booleans(),
-    st.lists(st.one_of(_common * 2 + _server * 4 + _rare), min_size=6, max_size=60),
+    st.lists(st.one_of(_common * 2 + _server * 4 + [_rare]), min_size=14, max_size=70),
 )
 PROGRAMS = st.one_of(CLIENT_PROGRAMS, SERVER_PROGRAMS)
 
@@ -230,7 +253,8 @@ class _Player:
         stream_id = self.d.submit_request(
             POST if body else REQUEST, self._source(body), stream_user_data=len(self.known)
         )
-        self.known.append(stream_id)
+        if stream_id > 0:
+            self.known.append(stream_id)
 
     def response(self, which: int, body: Any) -> None:
         stream_id = self._pick(which)
@@ -300,6 +324,20 @@ class _Player:
 
     def cancel(self, plan: list[bool]) -> None:
         self.cancel_plan = list(plan)
+
+    def inside(self, name: str, step: tuple[Any, ...]) -> None:
+        """The next call of a callback makes a step before it answers."""
+        usual = self.d.hooks.get(name)
+
+        def once(d: Driver, *arguments: Any) -> Any:
+            if usual is None:
+                d.hooks.pop(name, None)
+            else:
+                d.hooks[name] = usual
+            getattr(self, step[0])(*step[1:])
+            return usual(d, *arguments) if usual is not None else None
+
+        self.d.hooks[name] = once
 
     def goaway(self, which: int, code: int) -> None:
         peers = [0, *[stream_id for stream_id in self.known if self._from_peer(stream_id)]]
