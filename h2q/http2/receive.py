@@ -414,7 +414,11 @@ class Receiver:
                 self._state = _DROP_DATA
             return
         if stream.shut & SHUT_RD:
-            conn.fail_connection(CODE_STREAM_CLOSED, b"DATA behind END_STREAM")
+            if conn.is_idle(stream_id):
+                # Promised, but the PUSH_PROMISE still waits.
+                conn.fail_connection(PROTOCOL_ERROR, b"DATA on an idle stream")
+            else:
+                conn.fail_connection(CODE_STREAM_CLOSED, b"DATA behind END_STREAM")
             return
         if stream.state == CLOSING:
             self._state = _DROP_DATA

@@ -449,6 +449,17 @@ def a_reset_of_a_promise_and_its_response(make: Make) -> None:
     d.state(6)
 
 
+@each(data=0, rst_stream=3, window_update=8, headers=1)
+def frames_for_a_promise_that_still_waits(make: Make, kind: int) -> None:
+    for reset in (False, True):
+        d = opened(make, 1)
+        d.submit_push_promise(1, REQUEST)
+        if reset:
+            d.submit_rst_stream(2, 8)
+        d.exchange(d.peer.frame(kind, 4 if kind == 1 else 0, 2, b"\x00\x00\x00\x01" if kind else b""))
+        d.state(1, 2)
+
+
 @scenario
 def promised_streams_above_a_received_goaway(make: Make) -> None:
     d = opened(make, 1)
