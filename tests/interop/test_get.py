@@ -78,7 +78,7 @@ def peer(
     options = ["--cacert", str(pair.public)] if tls else []
     if program == "nghttpd":
         keys = (pair.key, pair.certificate) if tls else None
-        with nghttpd(site.root, "--echo-upload", "--trailer", "x-sum: 42", "-m", "50", pair=keys) as port:
+        with nghttpd(site.root, "--echo-upload", "--trailer", "x-sum: 42", "-m", "50", "--no-rfc7540-pri", pair=keys) as port:
             yield Peer(f"{'https' if tls else 'http'}://localhost:{port}/", program, options, cafile)
     else:
         how = ["--cert", str(pair.certificate), "--key", str(pair.key)] if tls else ["--no-tls"]
@@ -197,6 +197,34 @@ def test_a_reader_that_leaves(peer: Peer) -> None:
     assert b"Broken pipe" in process.stderr.read()
     process.stderr.close()
     assert process.wait(TIMEOUT) == 23
+
+
+@in_loop
+@pytest.mark.rfc("9218", "10")
+async def test_priorities_show_in_the_order_of_frames(peer: Peer) -> None:
+    order: list[int] = []
+
+    def watch(way: str, frame: Any) -> None:
+        if way == "recv" and frame.type == http2.FrameType.DATA:
+            order.append(frame.stream_id)
+
+    # Windows as large as the files: the order is the server's own.
+    async with h2q.connect(peer.url, cafile=peer.cafile, window_size=32 * MIB, on_frame=watch) as client:
+
+        async def one(priority: str) -> int:
+            response = await client.get("/big.bin", headers={"priority": priority})
+            await response.read()
+            return response.stream_id
+
+        last, shared, also, first = await asyncio.gather(*map(one, ["u=7", "u=3, i", "u=3, i", "u=0"]))
+    ends = {stream_id: len(order) - order[::-1].index(stream_id) for stream_id in (last, shared, also, first)}
+    assert ends[first] < ends[shared]
+    assert ends[first] < ends[also]
+    assert ends[last] == len(order)
+    # The two that share take turns: neither is through before the other has half of its frames.
+    halves = {number: [i for i, who in enumerate(order) if who == number] for number in (shared, also)}
+    for one_of, other in ((shared, also), (also, shared)):
+        assert halves[other][len(halves[other]) // 2] < ends[one_of]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
