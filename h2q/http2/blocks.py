@@ -111,7 +111,9 @@ class HeaderBlocks:
         self._max_continuations = config.max_continuations
         self._max_reserved = config.max_reserved_remote_streams
         #: Large frames do not make longer blocks than the smallest ones could.
-        self._max_length = max(2 * config.max_header_list_size, MAX_PAYLOAD * (1 + config.max_continuations))
+        self._max_length = min(
+            max(2 * config.max_header_list_size, MAX_PAYLOAD * (1 + config.max_continuations)), 1 << 40
+        )
         self._on_begin_frame = overridden(callbacks, "on_begin_frame")
         self._on_begin_headers = overridden(callbacks, "on_begin_headers")
         self._on_header = overridden(callbacks, "on_header")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
+from operator import index
 from typing import TYPE_CHECKING, Any
 
 from .._core import parse_settings
@@ -36,9 +37,12 @@ def _as_bytes(value: Buffer | str, what: str) -> bytes:
 
 
 def _as_int(value: Any, what: str) -> int:
-    if isinstance(value, float):
-        raise TypeError(f"{what} must be an int, not a float")
-    return value  # type: ignore[no-any-return]
+    if type(value) is int:
+        return value
+    try:
+        return index(value)
+    except TypeError:
+        raise TypeError(f"{what} must be an int, not {type(value).__name__}") from None
 
 
 class Session:
@@ -95,6 +99,9 @@ class Session:
         self._receiver = Receiver(self._conn, callbacks, config)
         self._default_read = overridden(callbacks, "read")
         self._recv = overridden(callbacks, "recv")
+
+    def __reduce__(self) -> Any:
+        raise TypeError("h2q sessions cannot be pickled")
 
     def __repr__(self) -> str:
         name = "server" if self.role == SERVER else "client"
