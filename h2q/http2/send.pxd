@@ -5,6 +5,7 @@ from .._burst cimport DataBurst, Padder
 from .._core cimport pack_data, pack_frame_head
 from .body cimport Body
 from .connection cimport Connection
+from .data cimport DataReader
 from .frames cimport Frame, make_data
 from .outbound cimport Item
 from .pack cimport Packer
@@ -14,18 +15,19 @@ cdef int64_t CANCEL, CAT_PUSH_RESPONSE, CAT_REQUEST, CAT_RESPONSE, CLOSING, DATA
 cdef int64_t DATA_FLAG_NO_END_STREAM, DEFERRED, ERR_STREAM_CLOSED, F_ACK, F_END_STREAM, F_PADDED, INTERNAL_ERROR
 cdef int64_t MAX_PADLEN, MAX_PAYLOAD, OPENED, OPENING, PAUSE, REFUSED_STREAM, RESERVED, SHUT_WR, T_DATA, T_GOAWAY
 cdef int64_t T_HEADERS, T_PING, T_PUSH_PROMISE, T_RST_STREAM, T_SETTINGS, T_WINDOW_UPDATE, TEMPORAL_CALLBACK_FAILURE
-cdef int64_t WOULDBLOCK, _NOTHING, _PIECES, _NO_COPY, _HANDED_OUT, _MAGIC, _COUNT_MASK, _FLAGS, _BURST
-cdef int64_t _SMALL_REST, _IOV_MAX, _FRAME_VECTORS, _NO_LIMIT, EAGAIN, EWOULDBLOCK
+cdef int64_t WOULDBLOCK, _NOTHING, _PIECES, _NO_COPY, _HANDED_OUT, _MAGIC, _BURST, _SMALL_REST, _IOV_MAX
+cdef int64_t _FRAME_VECTORS, _NO_LIMIT, EAGAIN, EWOULDBLOCK
 
 @cython.final
 cdef class Sender:
     cdef Connection _conn
     cdef Packer _packer
+    cdef DataReader _reader
     cdef DataBurst _burst
     cdef int64_t _frame_size, _vectors
     cdef bint _custom_sizes, _to_socket
     cdef int64_t _burst_padlen
-    cdef object _send, _send_data, _read_length, _before_frame_send
+    cdef object _send, _send_data, _before_frame_send
     cdef object _on_frame_send, _on_frame_not_send, _error
     cdef int64_t _state
     cdef list _pieces
@@ -102,8 +104,6 @@ cdef class Sender:
     cdef bint _refill(self, Stream stream, Body body, bint mapping) except -1
     @cython.locals(padder=Padder)
     cdef int64_t _take(self, Stream stream, Body body, int64_t limit) except? -12345
-    @cython.locals(conn=Connection, flags=int64_t, number=int64_t, length=int64_t)
-    cdef int64_t _read(self, Stream stream, Body body, int64_t limit) except? -12345
 
     @cython.locals(conn=Connection, stream=Stream, item=Item, kind=int64_t)
     cdef _frame_sent(self)

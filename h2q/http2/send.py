@@ -48,6 +48,7 @@ from .constants import (
     TEMPORAL_CALLBACK_FAILURE,
     WOULDBLOCK,
 )
+from .data import DataReader
 from .frames import make_data
 from .outbound import Item
 from .pack import Packer
@@ -69,10 +70,6 @@ _IOV_MAX = 1024
 _FRAME_VECTORS = 3
 _NO_LIMIT = 1 << 62
 
-#: Data flags of a ``read`` result that is one int lie above its count.
-_COUNT_MASK = (1 << 32) - 1
-_MOST = (1 << 62) - 1
-_FLAGS = DATA_FLAG_EOF | DATA_FLAG_NO_END_STREAM | DATA_FLAG_NO_COPY
 
 
 class Sender:
@@ -101,7 +98,7 @@ class Sender:
         "_park",
         "_payload",
         "_pieces",
-        "_read_length",
+        "_reader",
         "_send",
         "_send_data",
         "_source",
@@ -120,13 +117,13 @@ class Sender:
         self._vectors = 0
         self._send = overridden(callbacks, "send")
         self._send_data = overridden(callbacks, "send_data")
-        self._read_length = overridden(callbacks, "data_source_read_length")
+        self._reader = DataReader(conn, callbacks, self._frame_size, self._send_data is not None)
         self._before_frame_send = overridden(callbacks, "before_frame_send")
         self._on_frame_send = overridden(callbacks, "on_frame_send")
         self._error = overridden(callbacks, "error")
         self._on_frame_not_send = overridden(callbacks, "on_frame_not_send")
         #: The application has a say in how large frames are.
-        self._custom_sizes = self._packer.select_padding is not None or self._read_length is not None
+        self._custom_sizes = self._packer.select_padding is not None or self._reader.asks_for_lengths
         #: The burst that is being filled goes to a system call, and nowhere else.
         self._to_socket = False
         #: What bursts take as padlen: none, or as the padder says.
@@ -677,28 +674,13 @@ class Sender:
         if limit <= 0:
             conn.block_flow(stream)
             return DEFERRED
-        if self._read_length is not None:
-            conn.calling = "data_source_read_length"
-            wanted = conn.outcome(
-                self._read_length(
-                    conn.session,
-                    T_DATA,
-                    stream.stream_id,
-                    conn.remote_window,
-                    stream.remote_window,
-                    conn.remote.max_frame_size,
-                )
-            )
-            conn.calling = None
-            limit = min(wanted, limit)
-            if limit <= 0 or wanted > _MOST:
-                raise CallbackFailure(f"callback data_source_read_length returned {wanted}")
-        elif limit > self._frame_size:
-            limit = self._frame_size
+        limit = self._reader.limit(stream, limit)
         if body.has_callback():
             # nghttp2 leaves this to the source: what fills the limit gets no padding.
             padder = self._packer.padder
-            flags = self._read(stream, body, limit if padder is None else padder.room(limit))
+            flags = self._reader.call(stream, body, limit if padder is None else padder.room(limit))
+            self._payload = self._reader.payload
+            self._length = self._reader.length
         else:
             flags = self._take(stream, body, min(limit, room))
         if flags < 0:
@@ -788,48 +770,6 @@ class Sender:
         self._payload = body.take(limit)
         self._length = len(self._payload)
         return DATA_FLAG_EOF if body.eof else 0
-
-    def _read(self, stream: Stream, body: Body, limit: int) -> int:
-        """Data by callback; returns data flags, or an outcome."""
-        conn = self._conn
-        conn.calling = "read"
-        read: Any = body.read
-        result = read(conn.session, stream.stream_id, limit, body.source)
-        conn.calling = None
-        flags = 0
-        if type(result) is tuple and len(result) == 2:
-            result, given = result
-            if not isinstance(given, int) or given & ~_FLAGS:
-                raise CallbackFailure(f"callback read returned flags {given!r}")
-            flags = int(given)
-        if isinstance(result, int):
-            # What 64 bits do not hold overflows here when compiled, and is refused below when not.
-            conn.calling = "read"
-            number = int(result)
-            conn.calling = None
-            if flags == 0 and (number == DEFERRED or number == PAUSE or number == TEMPORAL_CALLBACK_FAILURE):
-                return number
-            flags |= number & ~_COUNT_MASK
-            length = number & _COUNT_MASK
-            if number < 0 or flags & ~_FLAGS or not flags & DATA_FLAG_NO_COPY or length > limit:
-                raise CallbackFailure(f"callback read returned {result!r} for at most {limit} bytes")
-            if self._send_data is None:
-                raise CallbackFailure("callback read returned DATA_FLAG_NO_COPY, but there is no send_data callback")
-            self._payload = None
-            self._length = length
-            return flags
-        payload: Any = result
-        if type(payload) is not bytes:
-            try:
-                payload = memoryview(payload)
-                payload = payload.cast("B") if payload.c_contiguous else bytes(payload)
-            except TypeError:
-                raise CallbackFailure(f"callback read returned {type(result).__name__}") from None
-        if len(payload) > limit or flags & DATA_FLAG_NO_COPY:
-            raise CallbackFailure(f"callback read returned {len(payload)} bytes for at most {limit}, flags {flags:#x}")
-        self._payload = payload
-        self._length = len(payload)
-        return flags
 
     # -- steps 8 to 10
 
