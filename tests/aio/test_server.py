@@ -237,6 +237,56 @@ def test_a_connection_that_says_nothing_is_dropped(root: Path, monkeypatch: pyte
         eventually(lambda: not site.server.connections)
 
 
+def test_a_header_block_that_does_not_end(root: Path) -> None:
+    with running(Site(root), header_timeout=0.2) as site, Client(site.port) as client:
+        client.get("/")
+        data = bytes.fromhex("0001000104") + (3).to_bytes(4, "big") + bytes(200)
+        began = time.monotonic()
+        with contextlib.suppress(ConnectionError):
+            for octet in data:
+                client.sock.sendall(bytes((octet,)))
+                time.sleep(0.02)
+        assert time.monotonic() - began < 3
+        eventually(lambda: not site.server.connections)
+
+
+def test_quiet_clients_are_not_overdue(root: Path) -> None:
+    with running(Site(root), header_timeout=0.1) as site, Client(site.port) as client:
+        for _ in range(4):
+            assert client.get("/")[0] == 200
+            time.sleep(0.15)
+
+
+def test_an_upload_that_does_not_come(root: Path) -> None:
+    with running(Site(root), body_timeout=0.2) as site, Client(site.port) as client:
+        number = client.submit("POST", "/", lambda *_: http2.DEFERRED)
+        client.wait(number)
+        assert client.status(number) == 408
+        assert client.record.closed[number] == http2.ErrorCode.NO_ERROR
+        assert client.get("/")[0] == 200
+
+
+def test_connections_above_the_limit(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server_module, "TOLD", 1)
+    with running(Site(root), max_connections=2) as site, Client(site.port) as first, Client(site.port) as second:
+        assert first.get("/")[0] == second.get("/")[0] == 200
+        with Client(site.port) as third:
+            number = third.submit("GET", "/")
+            with contextlib.suppress(ConnectionError):
+                third.wait(number)
+            (goaway,) = third.record.of_type(http2.FrameType.GOAWAY)
+            assert (goaway.last_stream_id, goaway.error_code) == (0, 0)
+            with Client(site.port) as fourth, contextlib.suppress(ConnectionError):
+                fourth.submit("GET", "/")
+                drive(fourth.session, fourth.sock)
+                assert not fourth.record.frames
+        first.sock.close()
+        eventually(lambda: len(site.server.connections) == 1)
+        with Client(site.port) as fifth:
+            assert fifth.get("/")[0] == 200
+        assert second.get("/")[0] == 200
+
+
 @pytest.mark.parametrize("size", [1, 7])
 def test_input_in_small_pieces(site: Running, size: int) -> None:
     with Client(site.port) as client:

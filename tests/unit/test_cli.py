@@ -1,18 +1,23 @@
 """The command `h2q serve`: its errors are one line, its signals are obeyed."""
 
+import contextlib
 import os
 import re
 import signal
 import socket
+import ssl
 import subprocess
 import sys
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
-from peers import TIMEOUT, Client, Serve
+from peers import TIMEOUT, Client, Serve, eventually
 from support import ROOT
 
 import h2q
+from h2q import http2
 from h2q.aio.certificates import localhost_pair
 from h2q.cli import main
 
@@ -142,3 +147,78 @@ def test_the_command_needs_no_terminal(site: Path, cache: Path) -> None:
     )
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
+
+
+def test_options_out_of_range(capsys: pytest.CaptureFixture[str], site: Path) -> None:
+    for option, value in (
+        ("--max-streams", "0"),
+        ("--max-connections", "x"),
+        ("--max-body", "-1"),
+        ("--body-timeout", "nan"),
+        ("--idle-timeout", "0"),
+        ("--log-format", "xml"),
+    ):
+        with pytest.raises(SystemExit) as caught:
+            main(["serve", str(site), "--no-tls", option, value])
+        assert caught.value.code == 2
+        assert option in capsys.readouterr().err
+
+
+def test_options_that_cannot_be_met(capsys: pytest.CaptureFixture[str], site: Path) -> None:
+    said = fails(capsys, site, "--no-tls", "--access-log", site / "no" / "log")
+    assert "No such file" in said
+    assert "--cache-control" in fails(capsys, site, "--no-tls", "--cache-control", "a\nb")
+
+
+def test_limits_reach_the_sessions(site: Path, cache: Path) -> None:
+    options = ["--no-tls", "--max-streams", "7", "--max-header-list", "5000", "--max-connections", "1"]
+    with Serve(site, *options, cache=cache) as server, Client(server.port) as client:
+        assert client.get("/") == (200, b"<p>home")
+        assert client.session.get_remote_settings(http2.Setting.MAX_CONCURRENT_STREAMS) == 7
+        assert client.session.get_remote_settings(http2.Setting.MAX_HEADER_LIST_SIZE) == 5000
+        with Client(server.port) as other:
+            number = other.submit("GET", "/")
+            with contextlib.suppress(ConnectionError):
+                other.wait(number)
+            assert other.record.of_type(http2.FrameType.GOAWAY)
+            assert not other.record.headers
+        assert client.get("/") == (200, b"<p>home")
+
+
+@pytest.mark.parametrize("uvloop", [False, True], ids=["asyncio", "uvloop"])
+def test_hangup_renews_certificate_and_log(tmp_path: Path, site: Path, cache: Path, uvloop: bool) -> None:
+    if uvloop:
+        pytest.importorskip("uvloop")
+    first, second = localhost_pair(tmp_path / "first"), localhost_pair(tmp_path / "second")
+    certificate, key, log = tmp_path / "cert.pem", tmp_path / "key.pem", tmp_path / "log"
+
+    def put(pair: Any, just_the_key: bool = False) -> None:
+        key.write_bytes(Path(pair.key).read_bytes())
+        if not just_the_key:
+            certificate.write_bytes(Path(pair.certificate).read_bytes())
+
+    def seen(port: int) -> str:
+        return ssl.get_server_certificate(("127.0.0.1", port))
+
+    put(first)
+    options = ["--cert", str(certificate), "--key", str(key), "--access-log", str(log), *["--uvloop"] * uvloop]
+    server = Serve(site, *options, cache=cache)
+    with Client(server.port, tls=True) as client:
+        old = seen(server.port)
+        client.get("/")
+        put(second)
+        log.rename(tmp_path / "old-log")
+        server.process.send_signal(signal.SIGHUP)
+        eventually(lambda: log.exists())
+        assert seen(server.port) != old
+        new = seen(server.port)
+        client.get("/")
+        put(first, just_the_key=True)
+        server.process.send_signal(signal.SIGHUP)
+        time.sleep(0.3)
+        assert seen(server.port) == new
+    status, errors = server.stop()
+    assert status == 0
+    assert re.fullmatch(r"h2q: not reloaded: [^\n]+\n", errors)
+    assert (tmp_path / "old-log").read_text().count("\n") == 1
+    assert log.read_text().count("\n") == 1
