@@ -68,7 +68,8 @@ _SMALL_REST = 512
 #: Buffers that one ``sendmsg`` takes (IOV_MAX on Linux and the BSDs), and that a DATA frame can need.
 _IOV_MAX = 1024
 _FRAME_VECTORS = 3
-_NO_LIMIT = 1 << 62
+#: As good as none; times the largest frame it still is an int64.
+_NO_LIMIT = 1 << 32
 
 
 
