@@ -253,6 +253,8 @@ class End:
         self.clock = Clock() if clock is None else clock
         self.session = http2.Session(role, self.callbacks, http2.Config(**config), clock=self.clock)
         self._decoder = hpack.Decoder()
+        #: Whether output is taken by send_vectored instead of mem_send.
+        self.vectored = False
         if ready:
             if ours is not None:
                 self.session.submit_settings(ours)
@@ -275,9 +277,11 @@ class End:
 
     def wire(self) -> bytes:
         """Everything that the session wants to send now, as bytes."""
-        out = []
-        while piece := self.session.mem_send():
-            out.append(bytes(piece))
+        out: list[bytes] = []
+        while pieces := self.session.send_vectored(100_000) if self.vectored else [self.session.mem_send()]:
+            out += map(bytes, pieces)
+            if not out[-1]:
+                break
         self.session._check()
         return b"".join(out)
 

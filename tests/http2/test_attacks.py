@@ -429,19 +429,23 @@ def test_streams_behind_are_forgotten():
 
 # -- a peer that takes nothing
 
+WAYS = pytest.mark.parametrize("vectored", [False, True], ids=["mem_send", "send_vectored"])
 
-def blocked(window=0, connection=None, size=100_000, **config):
+
+def blocked(window=0, size=100_000, vectored=False, **config):
     """A server with a response under way that the peer's window stops."""
     end = server(Quiet(), theirs=[(4, window)], **config)
+    end.vectored = vectored
     end.give(short_request(1))
     end.session.submit_response(1, f.OK, data=bytes(size))
     end.sent()
     return end
 
 
-def test_a_window_of_zero_is_not_held_for_ever():
+@WAYS
+def test_a_window_of_zero_is_not_held_for_ever(vectored):
     """CVE-2019-9511: the stream is reset when its time is up, not before."""
-    end = blocked(zero_window_timeout=5_000_000_000)
+    end = blocked(vectored=vectored, zero_window_timeout=5_000_000_000)
     begin = end.clock.now
     assert end.session.get_expiry() == begin + 5_000_000_000
     end.session.handle_expiry(end.clock.pass_by(4.9))
@@ -455,8 +459,9 @@ def test_a_window_of_zero_is_not_held_for_ever():
     assert end.session.want_read
 
 
-def test_a_connection_window_of_zero_is_not_held_for_ever():
-    end = blocked(window=1 << 20, zero_window_timeout=5_000_000_000)
+@WAYS
+def test_a_connection_window_of_zero_is_not_held_for_ever(vectored):
+    end = blocked(window=1 << 20, vectored=vectored, zero_window_timeout=5_000_000_000)
     assert end.session.get_remote_window_size() == 0
     assert end.session.get_expiry() == end.clock.now + 5_000_000_000
     end.session.handle_expiry(end.clock.pass_by(5))
@@ -465,10 +470,11 @@ def test_a_connection_window_of_zero_is_not_held_for_ever():
     assert not end.session.want_read
 
 
+@WAYS
 @pytest.mark.parametrize("stream_id", [0, 1])
-def test_a_window_in_drips_is_none(stream_id):
+def test_a_window_in_drips_is_none(stream_id, vectored):
     """Data Dribble: a byte at a time does not start the time anew, a kilobyte does."""
-    end = blocked(window=0 if stream_id else 1 << 20, zero_window_timeout=5_000_000_000)
+    end = blocked(window=0 if stream_id else 1 << 20, vectored=vectored, zero_window_timeout=5_000_000_000)
     for _ in range(8):
         end.clock.pass_by(0.5)
         assert len(end.give(f.window_update(stream_id, 1))) == 1
@@ -483,8 +489,9 @@ def test_a_window_in_drips_is_none(stream_id):
     assert [item.type for item in end.sent()] == [f.RST_STREAM if stream_id else f.GOAWAY]
 
 
-def test_what_does_not_wait_does_not_expire():
-    end = blocked(window=1 << 20, size=65535, zero_window_timeout=5_000_000_000)
+@WAYS
+def test_what_does_not_wait_does_not_expire(vectored):
+    end = blocked(window=1 << 20, size=65535, vectored=vectored, zero_window_timeout=5_000_000_000)
     # The connection's window is used up, and so is the data.
     assert end.session.get_remote_window_size() == 0
     assert end.session.get_expiry() is None
