@@ -135,7 +135,7 @@ def check(conn: Connection) -> None:
         stream: Stream = entry
         require(stream.stream_id == number and not stream.gone, "a stream under a wrong id")
         require(stream.remote_window <= 0x7FFFFFFF and stream.local_window <= 0x7FFFFFFF, "a window overflows")
-        if stream.ring is not None:
+        if stream.ring is not None or stream.slot >= 0:
             ready += 1
             require(stream.body is not None, "scheduled without data")
             require(not stream.parked and not stream.flow_blocked, "scheduled though it must wait")

@@ -446,6 +446,20 @@ def test_the_end_of_a_stream_needs_no_window():
     assert [(item.type, item.flags) for item in end.sent()[1:]] == [(f.DATA, 1)]
 
 
+@rfc("6.9.1")
+@pytest.mark.parametrize("order", [[1, 3, 5, 7, 9], [9, 7, 5, 3, 1], [1, 9, 5, 3, 7], [5, 1, 9, 3, 7]])
+def test_windows_that_open_in_any_order(order):
+    end = server(theirs=[(4, 0)])
+    for number in sorted(order):
+        end.feed(f.headers(number, f.GET, True))
+        end.session.submit_response(number, f.OK, data=b"body")
+    assert len(end.sent()) == 5
+    for number in order:
+        end.feed(f.window_update(number, 4))
+    assert [item.stream_id for item in end.sent()] == sorted(order)
+    assert len(end.callbacks.of("on_stream_close")) == 5
+
+
 @rfc("6.9.2")
 def test_the_initial_window_moves_every_stream():
     """A window may become negative, and is waited for until it is positive again."""
