@@ -22,7 +22,7 @@ cdef class Padder:
 cdef struct Entry:
     const uint8_t* data
     Py_ssize_t size
-    Py_ssize_t owner    # index in DataBurst._owners; -1: static
+    Py_ssize_t owner    # index in DataBurst._owners
 
 
 cdef class DataBurst:

@@ -90,7 +90,6 @@ cdef enum:
     SMALL = 128     # up to so many bytes are copied into the block: a buffer of its own costs more
 
 cdef int64_t MAX_MAP = <int64_t>1 << 46
-cdef uint8_t[MAX_PADLEN] ZEROS    # static, so they are: the padding of every frame
 
 
 cdef int _check(str what, int64_t value, int64_t low, int64_t high) except -1:
@@ -431,7 +430,11 @@ cdef class DataBurst:
                     if n:
                         self._push(data + offset, n, owner)
                     if pad > 1:
-                        self._push(ZEROS, pad - 1, -1)
+                        # Beside the next frame's head: one buffer instead of two.
+                        p = self._room(pad - 1)
+                        memset(p, 0, pad - 1)
+                        self._push(p, pad - 1, self._block_owner)
+                        self._used += pad - 1
                 offset += n
                 charged += n + pad
                 frames += 1
@@ -471,17 +474,14 @@ cdef class DataBurst:
             out = PyList_New(n)
             entry = self._entries + self._first
             for i in range(n):
-                if entry.owner < 0:
-                    item = _piece(None, entry.data, entry.size)
+                owner = self._owners[entry.owner]
+                if owner is self._block:
+                    self._shared = True
+                    item = _piece(owner, entry.data, entry.size)
+                elif PyBytes_CheckExact(owner) and entry.size == PyBytes_GET_SIZE(owner):
+                    item = owner
                 else:
-                    owner = self._owners[entry.owner]
-                    if owner is self._block:
-                        self._shared = True
-                        item = _piece(owner, entry.data, entry.size)
-                    elif PyBytes_CheckExact(owner) and entry.size == PyBytes_GET_SIZE(owner):
-                        item = owner
-                    else:
-                        item = _piece(owner, entry.data, entry.size)
+                    item = _piece(owner, entry.data, entry.size)
                 Py_INCREF(item)
                 PyList_SET_ITEM(out, i, item)
                 entry += 1
@@ -547,13 +547,12 @@ cdef class DataBurst:
         self._first = 0
         self._count = n
         for i in range(n):
-            if 0 <= self._entries[i].owner < low:
+            if self._entries[i].owner < low:
                 low = self._entries[i].owner
         if self._block_owner >= 0:
             low = min(low, self._block_owner)
         for i in range(n):
-            if self._entries[i].owner >= 0:
-                self._entries[i].owner -= low
+            self._entries[i].owner -= low
         if self._block_owner >= 0:
             self._block_owner -= low
         # Last, because letting owners go may run code.

@@ -59,8 +59,8 @@ cdef class Sender:
     @cython.locals(conn=Connection, left=int64_t, piece=bytes, item=Item, stream=Stream, size=int64_t, outcome=int64_t)
     cdef _gather(self, DataBurst burst, int64_t max_bytes)
     @cython.locals(
-        conn=Connection, body=Body, window=int64_t, frame_size=int64_t, most=int64_t, last_block=bint, alone=bint, taken=int64_t,
-        charged=int64_t, ended=bint, frames=int64_t, flags=int64_t, frame=Frame
+        conn=Connection, body=Body, window=int64_t, frame_size=int64_t, most=int64_t, last_block=bint, alone=bint,
+        taken=int64_t, charged=int64_t, ended=bint, frames=int64_t, flags=int64_t, frame=Frame
     )
     cdef int64_t _burst_data(self, DataBurst burst, Stream stream, int64_t max_bytes) except -1
     @cython.locals(length=int64_t)
