@@ -78,7 +78,8 @@ def peer(
     options = ["--cacert", str(pair.public)] if tls else []
     if program == "nghttpd":
         keys = (pair.key, pair.certificate) if tls else None
-        with nghttpd(site.root, "--echo-upload", "--trailer", "x-sum: 42", "-m", "50", "--no-rfc7540-pri", pair=keys) as port:
+        options_there = ("--echo-upload", "--trailer", "x-sum: 42", "-m", "50", "--no-rfc7540-pri")
+        with nghttpd(site.root, *options_there, pair=keys) as port:
             yield Peer(f"{'https' if tls else 'http'}://localhost:{port}/", program, options, cafile)
     else:
         how = ["--cert", str(pair.certificate), "--key", str(pair.key)] if tls else ["--no-tls"]
