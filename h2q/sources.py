@@ -40,7 +40,10 @@ class Source:
         self.user_data = user_data
 
     def close(self) -> None:
-        """Called when the session is done with the source, however the stream ended. For subclasses; must not raise."""
+        """Called when the session is done with the source, however the stream ended. For subclasses.
+
+        What it raises goes to ``sys.unraisablehook``: the stream, or the session, is over in any case.
+        """
 
 
 class Pieces:
@@ -83,11 +86,12 @@ class Pieces:
         self._iterator = None
         close, self._close = self._close, None
         if callable(close):
-            _Closing(close)
+            Closing(close)
 
 
-class _Closing:
-    # Calls a function when it dies, which is at once: the interpreter reports what a __del__ raises.
+class Closing:
+    """Calls a function when it dies, which is at once: what that raises goes to ``sys.unraisablehook``."""
+
     __slots__ = ("_close",)
 
     def __init__(self, close: Callable[[], Any]) -> None:

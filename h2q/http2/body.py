@@ -7,7 +7,7 @@ from typing import Any
 
 from .._burst import HeldBuffer
 from ..errors import InvalidArgument, InvalidState
-from ..sources import File, Pieces, Source, as_bytes_view
+from ..sources import Closing, File, Pieces, Source, as_bytes_view
 
 
 class Body:
@@ -130,7 +130,7 @@ class Body:
             pieces.close()
         if self._owner is not None:
             owner, self._owner = self._owner, None
-            owner.close()
+            Closing(owner.close)
 
 
 def make_body(data: Any, default_read: Callable[..., Any] | None, end_stream: bool) -> Body:

@@ -1,12 +1,13 @@
 """Sources of data: ranges of files, files that change, descriptors and who closes them."""
 
 import os
+import sys
 
 import pytest
 from http2 import factory as f
 
 from h2q import http2
-from h2q.errors import InvalidArgument, InvalidState
+from h2q.errors import Flooded, InvalidArgument, InvalidState
 from h2q.http2.body import make_body
 
 
@@ -156,3 +157,35 @@ def test_read_must_be_callable():
         http2.Source(read=5)
     with pytest.raises(InvalidState):
         make_body(http2.Source(), None, True)
+
+
+@pytest.mark.parametrize("ending", ["sent", "reset by the peer", "reset by us", "failed"])
+def test_what_close_raises_harms_nothing(ending, monkeypatch):
+    """The session is through with the source, whatever its close does, and closes it once."""
+    reported = []
+    monkeypatch.setattr(sys, "unraisablehook", reported.append)
+
+    class Raising(http2.Source):
+        closed = 0
+
+        def close(self):
+            self.closed += 1
+            raise ValueError("close")
+
+    end = f.server(theirs=[(4, 5)])
+    end.give(f.headers(1, f.GET, True))
+    source = Raising(lambda *_: (b"12345", http2.DATA_FLAG_EOF if ending == "sent" else 0))
+    end.session.submit_response(1, f.OK, data=source)
+    end.sent()
+    if ending == "reset by the peer":
+        end.give(f.rst_stream(1))
+    elif ending == "reset by us":
+        end.session.submit_rst_stream(1, 8)
+        end.sent()
+    elif ending == "failed":
+        with pytest.raises(Flooded):
+            end.session.mem_recv(f.ping() * 2000)
+    assert source.closed == 1
+    assert [type(item.exc_value) for item in reported] == [ValueError]
+    if ending != "failed":
+        end.accepts(f.headers(3, f.GET, True))
