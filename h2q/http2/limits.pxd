@@ -7,7 +7,7 @@ cdef int64_t _SECOND
 cdef class RateLimit:
     cdef int64_t _burst, _rate, _value, _last
 
-    @cython.locals(second=int64_t, gain=int64_t)
+    @cython.locals(second=int64_t, elapsed=int64_t, room=int64_t)
     cpdef bint drain(self, int64_t now)
 
 @cython.final

@@ -20,8 +20,13 @@ class RateLimit:
         """Takes one token at time ``now`` (ns); False where there is none."""
         second = now // _SECOND
         if second != self._last:
-            gain = self._rate if second < self._last else self._rate * min(second - self._last, self._burst)
-            self._value = min(self._burst, self._value + gain)
+            elapsed = 1 if second < self._last else second - self._last
+            room = self._burst - self._value
+            # Compared by division: the product of rate and time need not fit in 64 bits.
+            if self._rate and elapsed > room // self._rate:
+                self._value = self._burst
+            else:
+                self._value += self._rate * elapsed
             self._last = second
         if self._value < 1:
             return False
