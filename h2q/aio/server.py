@@ -32,9 +32,7 @@ CONNECTION_WINDOW = 4 << 20
 
 #: How long a shutdown notice may take to reach the clients before the last stream id is fixed, in seconds.
 NOTICE = 0.1
-#: How long a client may take to say something that is HTTP/2, in seconds.
-PREFACE_TIMEOUT = 10.0
-#: Connections above the limit that are told so at once; more are cut off.
+#: So many connections above the limit are told so, at once; more are cut off.
 TOLD = 100
 
 
@@ -60,7 +58,7 @@ class ServerProtocol(Http2Protocol):
         self._overdue: float | None = None
         self._head: bytearray | None = bytearray()
         self._encrypted = False
-        self._preface_timer = self.loop.call_later(PREFACE_TIMEOUT, self._no_preface)
+        self._preface_timer = self.loop.call_later(server.header_timeout, self._no_preface)
 
     def opened(self) -> None:
         server = self.server
@@ -69,9 +67,8 @@ class ServerProtocol(Http2Protocol):
             return
         address = self.transport.get_extra_info("peername")
         self.requests.peer = str(address[0]) if isinstance(address, tuple) else ""
-        excess = len(server.connections) - server.max_connections
-        if excess > 0 or server.stopping:
-            self._turn_away(excess)
+        if len(server.connections) > server.max_connections or server.stopping:
+            self._turn_away()
             return
         tls: ssl.SSLObject | None = self.transport.get_extra_info("ssl_object")
         # RFC 9113 section 3.2: over TLS, HTTP/2 is agreed upon by ALPN.
@@ -81,11 +78,14 @@ class ServerProtocol(Http2Protocol):
         elif tls is not None:
             self._begin()
 
-    def _turn_away(self, excess: int) -> None:
+    def _turn_away(self) -> None:
         """One connection too many: its client is told that no request of it was looked at, and may try elsewhere."""
-        if excess > TOLD:
+        leaving = self.server.leaving
+        self.server.connections.discard(self)
+        if len(leaving) >= TOLD:
             self.abort()
             return
+        leaving.add(self)
         self._settled()
         self._begin()
         self.session.terminate_session(http2.ErrorCode.NO_ERROR)
@@ -206,6 +206,7 @@ class ServerProtocol(Http2Protocol):
         self._settled()
         self.requests.gone()
         self.server.connections.discard(self)
+        self.server.leaving.discard(self)
         super().connection_lost(exc)
 
     def notify_shutdown(self) -> None:
@@ -240,7 +241,8 @@ class Server:
 
     - ``idle_timeout``: nothing was exchanged; the connection ends with GOAWAY.
     - ``stall_timeout``: the client takes nothing of what there is for it; disconnected.
-    - ``header_timeout``: a frame has begun and does not become whole (slow HEADERS); GOAWAY. Also for the preface.
+    - ``header_timeout``: a frame has begun and does not become whole (slow HEADERS); GOAWAY. Also for the TLS handshake
+      and the preface.
     - ``body_timeout``: an upload brought less than ``body_rate`` bytes a second, or nothing; 408 and a reset. Time in
       which the handler does not read does not count.
 
@@ -280,6 +282,8 @@ class Server:
         self.max_connections = max_connections
         self.log = log
         self.connections: set[ServerProtocol] = set()
+        #: Those above the limit, on their way out.
+        self.leaving: set[ServerProtocol] = set()
         self.tasks: set[asyncio.Task[None]] = set()
         self.stopping = False
         self._server: asyncio.Server | None = None
@@ -323,7 +327,7 @@ class Server:
         if self.context is not None:
             options = {
                 "ssl": self.context,
-                "ssl_handshake_timeout": PREFACE_TIMEOUT,
+                "ssl_handshake_timeout": self.header_timeout,
                 "ssl_shutdown_timeout": LINGER,
             }
         self._server = await self.loop.create_server(
@@ -351,6 +355,8 @@ class Server:
             return True
         self.stopping = True
         self._server.close()
+        for connection in list(self.leaving):
+            connection.abort()
         connections = list(self.connections)
         for connection in connections:
             connection.notify_shutdown()

@@ -228,9 +228,8 @@ def test_an_idle_connection_ends_with_goaway(root: Path) -> None:
         eventually(lambda: not site.server.connections)
 
 
-def test_a_connection_that_says_nothing_is_dropped(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server_module, "PREFACE_TIMEOUT", 0.1)
-    with running(Site(root)) as site, socket.create_connection(("127.0.0.1", site.port)) as sock:
+def test_a_connection_that_says_nothing_is_dropped(root: Path) -> None:
+    with running(Site(root), header_timeout=0.1) as site, socket.create_connection(("127.0.0.1", site.port)) as sock:
         sock.sendall(b"PRI * HTTP/2.0\r\n")
         with contextlib.suppress(ConnectionResetError):
             read_all(sock)
@@ -281,6 +280,7 @@ def test_connections_above_the_limit(root: Path, monkeypatch: pytest.MonkeyPatch
                 drive(fourth.session, fourth.sock)
                 assert not fourth.record.frames
         first.sock.close()
+        # Those that were turned away take nobody's place.
         eventually(lambda: len(site.server.connections) == 1)
         with Client(site.port) as fifth:
             assert fifth.get("/")[0] == 200
