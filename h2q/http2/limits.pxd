@@ -1,7 +1,7 @@
 cimport cython
 from libc.stdint cimport int64_t
 
-cdef int64_t _SECOND
+cdef int64_t _SECOND, _MOST
 
 @cython.final
 cdef class RateLimit:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 _SECOND = 1_000_000_000
+_MOST = 1 << 31
 
 
 class RateLimit:
@@ -11,9 +12,10 @@ class RateLimit:
     __slots__ = ("_burst", "_last", "_rate", "_value")
 
     def __init__(self, burst: int, rate: int) -> None:
-        self._burst = burst
-        self._rate = rate
-        self._value = burst
+        # More than this is no limit, and could overflow below.
+        self._burst = min(burst, _MOST)
+        self._rate = min(rate, _MOST)
+        self._value = self._burst
         self._last = -1
 
     def drain(self, now: int) -> bool:
