@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -35,7 +36,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         pytest.param(
             (WORKLOADS[key], make),
             id="-".join(filter(None, (key, engine, variant))),
-            marks=pytest.mark.benchmark(group=f"{key}: {WORKLOADS[key].title}"),
+            marks=pytest.mark.benchmark(group=f"{key}: {WORKLOADS[key].title}", timer=time.process_time),
         )
         for key in keys
         for engine in installed()
