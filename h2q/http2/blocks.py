@@ -254,6 +254,8 @@ class HeaderBlocks:
             conn.glitch()
             return False
         conn.last_recv_stream_id = stream_id
+        if conn.num_idle:
+            conn.drop_idle_below(stream_id)
         if conn.num_incoming >= conn.local.max_concurrent_streams:
             return self._break_block(ERR_PROTO, b"more streams than SETTINGS_MAX_CONCURRENT_STREAMS")
         if conn.term_on_send or conn.goaway_sent or conn.refusing:

@@ -77,6 +77,8 @@ cdef class Connection:
     cdef close_if_shut(self, Stream stream)
     cdef bint was_finished(self, int64_t stream_id) except -1
     @cython.locals(stream=Stream)
+    cdef drop_idle_below(self, int64_t stream_id)
+    @cython.locals(stream=Stream)
     cdef close_above(self, int64_t last_stream_id, bint incoming)
     cdef attach_body(self, Stream stream, Body body)
     @cython.locals(body=Body, trailer=Item)

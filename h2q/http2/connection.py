@@ -397,6 +397,14 @@ class Connection:
         """Whether the peer itself ended that stream a short while ago."""
         return stream_id in self._recent
 
+    def drop_idle_below(self, stream_id: int) -> None:
+        """Forgets what PRIORITY_UPDATE said of streams that can no longer be opened (RFC 9113 section 5.1.1)."""
+        for stream in list(self.streams.values()):
+            if stream.state == IDLE and stream.stream_id < stream_id:
+                stream.gone = True
+                self.num_idle -= 1
+                del self.streams[stream.stream_id]
+
     def close_above(self, last_stream_id: int, incoming: bool) -> None:
         """Closes the streams that a GOAWAY leaves out (RFC 9113 section 6.8); they may be tried again elsewhere."""
         for stream in list(self.streams.values()):

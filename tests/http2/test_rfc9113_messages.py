@@ -419,6 +419,19 @@ def test_priority_update():
 
 
 @rfc("7.1", "9218")
+def test_priority_updates_for_streams_that_are_left_out():
+    """A stream that is not opened any more does not count against what may be prioritized before it is."""
+    end = server(ours={3: 10, 9: 1})
+    for number in range(1, 401, 4):
+        end.accepts(f.priority_update(number, b"u=1"), f.headers(number + 2, f.GET, True))
+        end.session.submit_response(number + 2, f.OK)
+        end.sent()
+    assert end.session.get_stream_state(1) == "closed"
+    end.accepts(f.priority_update(801, b"u=2"), f.headers(801, f.GET, True))
+    assert end.session.get_extpri_stream_priority(801) == (2, False)
+
+
+@rfc("7.1", "9218")
 @pytest.mark.parametrize(
     ("wire", "code"),
     [
