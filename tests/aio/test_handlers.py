@@ -13,6 +13,7 @@ from peers import Client, Running, drive, eventually, running
 
 from h2q import http2
 from h2q.aio.accesslog import AccessLog
+from h2q.aio.certificates import localhost_pair, server_context
 from h2q.aio.handlers import WRITE_AHEAD, BodyTooLarge, Disconnected, Request
 from h2q.aio.server import HANDLER_WINDOW, Server
 from h2q.errors import InvalidArgument, InvalidState
@@ -188,6 +189,17 @@ def test_requests_and_responses(site: Running, client: Client, app: App) -> None
     assert client.get("/file") == (200, Path(__file__).read_bytes()[:100])
     assert client.get("/empty") == (204, b"")
     assert site.problems == []
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+def test_over_tls(app: App, tmp_path: Path, loop: str) -> None:
+    make_loop = pytest.importorskip("uvloop").new_event_loop if loop == "uvloop" else asyncio.new_event_loop
+    pair = localhost_pair(tmp_path / "pair")
+    context = server_context(pair.certificate, pair.key)
+    with running(app, make_loop=make_loop, context=context) as site, Client(site.port, tls=True) as client:
+        assert client.request("POST", "/echo", bytes(1 << 20)) == (200, bytes(1 << 20))
+        assert client.get("/flood") == (200, bytes(200 * 16384))
+        assert site.problems == []
 
 
 def test_head(client: Client) -> None:
