@@ -241,7 +241,11 @@ class Scheduler:
             return
         level = self._levels[node.urgency]
         node.credit -= size
-        if node.credit <= 0:
+        if ring.first is ring.last and level.done.first is None:
+            # Alone in its level: every round is its own.
+            if node.credit <= 0:
+                node.credit += QUANTUM
+        elif node.credit <= 0:
             node.credit += QUANTUM
             # Alone in its level it would only come round again.
             if ring.first is not ring.last or (level.done.first is not None and ring is not level.done):

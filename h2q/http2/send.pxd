@@ -11,7 +11,7 @@ from .outbound cimport Item
 from .pack cimport Packer
 from .stream cimport Stream
 
-cdef int64_t CANCEL, CAT_PUSH_RESPONSE, CAT_REQUEST, CAT_RESPONSE, CLOSING, DATA_FLAG_EOF, DATA_FLAG_NO_COPY
+cdef int64_t CALLBACK_FAILURE, CANCEL, CAT_PUSH_RESPONSE, CAT_REQUEST, CAT_RESPONSE, CLOSING, DATA_FLAG_EOF, DATA_FLAG_NO_COPY
 cdef int64_t DATA_FLAG_NO_END_STREAM, DEFERRED, ERR_STREAM_CLOSED, F_ACK, F_END_STREAM, F_PADDED, INTERNAL_ERROR
 cdef int64_t MAX_PADLEN, MAX_PAYLOAD, OPENED, OPENING, PAUSE, REFUSED_STREAM, RESERVED, SHUT_WR, T_DATA, T_GOAWAY
 cdef int64_t T_HEADERS, T_PING, T_PUSH_PROMISE, T_RST_STREAM, T_SETTINGS, T_WINDOW_UPDATE, TEMPORAL_CALLBACK_FAILURE
@@ -65,7 +65,7 @@ cdef class Sender:
     cdef int64_t _burst_data(self, DataBurst burst, Stream stream, int64_t max_bytes) except -1
     @cython.locals(length=int64_t)
     cdef _burst_payload(self, DataBurst burst, Stream stream)
-    @cython.locals(conn=Connection, stream=Stream)
+    @cython.locals(conn=Connection, stream=Stream, outcome=int64_t)
     cdef bint _send_no_copy(self) except -1
     cpdef give_up(self)
     cdef object _failed(self, object error)

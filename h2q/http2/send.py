@@ -14,6 +14,7 @@ from .body import Body
 from .callbacks import overridden
 from .connection import Connection
 from .constants import (
+    CALLBACK_FAILURE,
     CANCEL,
     CAT_PUSH_RESPONSE,
     CAT_REQUEST,
@@ -435,16 +436,15 @@ class Sender:
         result = self._send_data(
             conn.session, self._frame, self._framehd, self._length - self._padlen, self._source
         )
-        if not isinstance(result, int):
-            conn.calling = None
-            raise CallbackFailure(f"callback send_data returned {result!r}")
+        # Not even None counts as sent.
+        outcome = conn.outcome(result) if result is not None else CALLBACK_FAILURE
         conn.calling = None
-        if result == 0 or result == PAUSE:
+        if outcome == 0 or outcome == PAUSE:
             self._frame_sent()
-            return result == PAUSE
-        if result == WOULDBLOCK:
+            return outcome == PAUSE
+        if outcome == WOULDBLOCK:
             return True
-        if result == TEMPORAL_CALLBACK_FAILURE:
+        if outcome == TEMPORAL_CALLBACK_FAILURE:
             conn.detach_body(stream)
             conn.add_rst_stream(stream.stream_id, INTERNAL_ERROR, True)
             self._reset()
