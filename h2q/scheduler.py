@@ -247,10 +247,8 @@ class Scheduler:
                 node.credit += QUANTUM
         elif node.credit <= 0:
             node.credit += QUANTUM
-            # Alone in its level it would only come round again.
-            if ring.first is not ring.last or (level.done.first is not None and ring is not level.done):
-                ring.remove(node)
-                level.done.append(node)
+            ring.remove(node)
+            level.done.append(node)
         elif ring.last is not node:
             ring.remove(node)
             ring.append(node)

@@ -649,7 +649,7 @@ class HeaderBlocks:
     def _apply_priority(self, stream: Stream, value: bytes) -> None:
         """RFC 9218 section 5: the request's ``priority`` field."""
         conn = self._conn
-        if conn.server and not stream.ignore_priority:
+        if conn.server and not stream.ignore_priority and not stream.priority_updated:
             # An indexed field comes from the decoder's table as the same object every time.
             if value is not self._priority:
                 self._parsed_priority = parse_priority(value)

@@ -341,6 +341,7 @@ class ControlFrames:
             if stream is not None and not stream.ignore_priority:
                 parsed = parse_priority(payload[4:])
                 if parsed is not None:
+                    stream.priority_updated = True
                     conn.scheduler.reprioritize(stream, parsed[0], parsed[1])
         if self._reports.wants_frames:
             self._reports.received(frame)

@@ -9,7 +9,7 @@ cdef int64_t SHUT_RD, SHUT_WR
 @cython.final
 cdef class Stream(Node):
     cdef int64_t state, shut
-    cdef bint pushed, ignore_priority, gone
+    cdef bint pushed, ignore_priority, priority_updated, gone
     cdef int64_t remote_window, local_window, recv_window, consumed, reduction
     cdef bint update_queued
     cdef int64_t grown_at, blocked_at, granted

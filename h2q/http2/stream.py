@@ -30,6 +30,7 @@ class Stream(Node):
         "ignore_priority",
         "local_window",
         "parked",
+        "priority_updated",
         "pushed",
         "recv_length",
         "recv_window",
@@ -48,6 +49,8 @@ class Stream(Node):
         self.shut = 0
         self.pushed = False
         self.ignore_priority = False
+        #: PRIORITY_UPDATE has spoken, perhaps before the request: its ``priority`` field has no say any more.
+        self.priority_updated = False
         #: Closed, and no longer in the table.
         self.gone = False
         #: What the peer lets us send, and what we let it send, of which ``recv_window`` has not been given back.
