@@ -87,24 +87,5 @@ class Stats:
         return {name: getattr(self, name) for name in STATS}
 
 
-STATS = (
-    "bytes_received",
-    "continuations",
-    "data_received",
-    "data_sent",
-    "floods",
-    "frames_received",
-    "frames_sent",
-    "glitches",
-    "header_lists_refused",
-    "malformed_messages",
-    "pings_received",
-    "resets_provoked",
-    "resets_received",
-    "resets_sent",
-    "settings_received",
-    "streams_closed",
-    "streams_opened",
-    "streams_refused",
-    "window_timeouts",
-)
+#: The counters by name.
+STATS: tuple[str, ...] = Stats.__slots__
