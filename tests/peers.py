@@ -88,7 +88,7 @@ class Serve:
     def __exit__(self, *exc: object) -> None:
         status, errors = self.stop()
         if exc[0] is None:
-            assert (status, errors) == (0, "")
+            assert (status, errors) == (0, ""), f"h2q serve ended with {status}: {errors}"
 
 
 def free_port() -> int:
