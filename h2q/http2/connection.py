@@ -499,6 +499,8 @@ class Connection:
 
     def is_closing(self) -> bool:
         """Whether nothing more is going to happen but the end."""
+        if not (self.term_on_send or self.goaway_sent or self.goaway_received):
+            return self.failed is not None
         return self.term_on_send or not (self.want_read() or self.want_write())
 
     def queue_size(self) -> int:

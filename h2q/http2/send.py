@@ -481,14 +481,15 @@ class Sender:
     def _next_item(self) -> Item | None:
         """Step 1 for everything but DATA."""
         conn = self._conn
-        item = conn.urgent.pop()
-        if item is None:
-            item = conn.regular.pop()
-        if item is None and conn.opening.first is not None:
-            if conn.num_outgoing < conn.remote.max_concurrent_streams:
-                item = conn.opening.pop()
-                if item is not None:
-                    conn.waiting_requests.pop(item.stream_id, None)
+        if conn.urgent.first is not None:
+            return conn.urgent.pop()
+        if conn.regular.first is not None:
+            return conn.regular.pop()
+        item = None
+        if conn.opening.first is not None and conn.num_outgoing < conn.remote.max_concurrent_streams:
+            item = conn.opening.pop()
+            if item is not None:
+                conn.waiting_requests.pop(item.stream_id, None)
         return item
 
     def _next_stream(self) -> Stream | None:
