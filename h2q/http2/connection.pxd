@@ -24,7 +24,7 @@ cdef class Connection:
     cdef int64_t _now
     cdef Stream _found
 
-    cdef dict streams, waiting_requests, blocked
+    cdef dict streams, blocked
     cdef int64_t order, _recent_at
     cdef list _recent
     cdef int64_t num_outgoing, num_incoming, num_reserved, num_idle
@@ -88,6 +88,8 @@ cdef class Connection:
     cdef block_flow(self, Stream stream)
     cdef unblock_flow(self, Stream stream)
 
+    @cython.locals(item=Item)
+    cdef Item find_waiting(self, int64_t stream_id)
     cpdef bint want_read(self) except -1
     cpdef bint want_write(self) except -1
     cdef bint is_closing(self) except -1

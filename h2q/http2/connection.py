@@ -125,7 +125,6 @@ class Connection:
         "unsent",
         "update_queued",
         "urgent",
-        "waiting_requests",
     )
 
     def __init__(
@@ -145,8 +144,6 @@ class Connection:
         self.order = 0
         self._recent = [0] * _REMEMBERED
         self._recent_at = 0
-        #: Requests queued behind the peer's MAX_CONCURRENT_STREAMS, by stream id.
-        self.waiting_requests: dict[int, Item] = {}
         self.num_outgoing = 0
         self.num_incoming = 0
         self.num_reserved = 0
@@ -271,7 +268,6 @@ class Connection:
         self.urgent.clear()
         self.regular.clear()
         self.opening.clear()
-        self.waiting_requests.clear()
 
     def outcome(self, result: Any) -> int:
         """What a callback returned, as a number; ``None`` is 0."""
@@ -471,6 +467,18 @@ class Connection:
         if stream.body is not None and not stream.parked:
             self.scheduler.unblock(stream)
 
+    def find_waiting(self, stream_id: int) -> Item | None:
+        """The request for that stream, while it is queued behind the peer's MAX_CONCURRENT_STREAMS."""
+        if self.server or not self.is_mine(stream_id) or stream_id <= self.last_sent_stream_id:
+            return None
+        # Mostly it is the one that was submitted last.
+        item = self.opening.last
+        if item is None or item.stream_id != stream_id:
+            item = self.opening.first
+            while item is not None and item.stream_id != stream_id:
+                item = item.next
+        return item
+
     # -- where the session stands
 
     def want_read(self) -> bool:
@@ -519,8 +527,8 @@ class Connection:
                 return
         elif self.last_recv_stream_id < stream_id:
             return
-        request = self.waiting_requests.get(stream_id)
-        if request is not None and stream is None:
+        request = self.find_waiting(stream_id) if stream is None else None
+        if request is not None:
             if not request.cancelled:
                 request.cancelled = True
                 request.code = error_code

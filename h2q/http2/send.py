@@ -485,12 +485,9 @@ class Sender:
             return conn.urgent.pop()
         if conn.regular.first is not None:
             return conn.regular.pop()
-        item = None
         if conn.opening.first is not None and conn.num_outgoing < conn.remote.max_concurrent_streams:
-            item = conn.opening.pop()
-            if item is not None:
-                conn.waiting_requests.pop(item.stream_id, None)
-        return item
+            return conn.opening.pop()
+        return None
 
     def _next_stream(self) -> Stream | None:
         """Step 1 for DATA: the scheduler's choice, while the connection's window is open."""

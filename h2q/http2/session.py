@@ -12,7 +12,7 @@ from ..config import Http2Config
 from ..errors import InvalidArgument, InvalidState, LocalError
 from ..scheduler import Scheduler
 from . import query, submit
-from .body import Body, make_body
+from .body import make_body
 from .callbacks import Callbacks, overridden
 from .connection import Connection
 from .constants import CLIENT, EOF, ERR_PROTO, ERR_TOO_MANY_SETTINGS, SERVER
@@ -193,9 +193,6 @@ class Session:
         return self._conn.stats
 
     # -- submit
-
-    def _body(self, data: Any, end_stream: bool = True) -> Body | None:
-        return None if data is None else make_body(data, self._default_read, end_stream)
 
     def submit_request(self, headers: Headers, data: Any = None, *, stream_user_data: Any = None) -> int:
         """Queues a request; returns its stream id (``nghttp2_submit_request2``). No ``data``: no body."""

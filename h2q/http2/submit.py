@@ -35,7 +35,7 @@ from .constants import (
     T_PUSH_PROMISE,
     T_SETTINGS,
 )
-from .outbound import Item, make_item
+from .outbound import make_item
 from .prepared import fields_of
 from .settings import is_valid
 from .stream import Stream
@@ -67,7 +67,6 @@ def request(conn: Connection, headers: Any, body: Body | None, end_stream: bool,
     item.body = body
     item.user_data = user_data
     conn.next_stream_id += 2
-    conn.waiting_requests[item.stream_id] = item
     conn.opening.push(item)
     return item.stream_id
 
@@ -126,7 +125,7 @@ def pending_body(conn: Connection, stream_id: int) -> Body | None:
     stream = conn.find(stream_id)
     if stream is not None:
         return stream.body if stream.body is not None else stream.coming
-    item: Item | None = conn.waiting_requests.get(stream_id)
+    item = conn.find_waiting(stream_id)
     return item.body if item is not None else None
 
 
@@ -467,7 +466,7 @@ def set_stream_user_data(conn: Connection, stream_id: int, user_data: Any) -> No
     if stream is not None:
         stream.user_data = user_data
         return
-    item: Item | None = conn.waiting_requests.get(stream_id)
+    item = conn.find_waiting(stream_id)
     if item is None:
         raise InvalidArgument(f"stream {stream_id} is not there")
     item.user_data = user_data

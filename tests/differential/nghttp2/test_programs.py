@@ -21,6 +21,8 @@ def test_server(program: Program) -> None:
 
 @given(SERVER_PROGRAMS)
 def test_split_input(program: Program) -> None:
+    # How often a chunk's callback runs is what a split changes, and only that.
+    program = (*program[:-1], [step for step in program[-1] if step[:2] != ("inside", "on_data_chunk_recv")])
     difference = first_difference(transcript(http2(), program), transcript(http2(), program, split=3))
     assert not difference, "\n" + difference
 
