@@ -61,3 +61,14 @@ class Flooded(RemoteError):
     """The peer made us queue more answers than the limits allow (NGHTTP2_ERR_FLOODED)."""
 
     code = -904
+
+
+class TransportFault(RemoteError):
+    """The peer broke QUIC: ``code`` is the error of the CONNECTION_CLOSE that answers it (RFC 9000 section 20.1).
+
+    ``frame_type`` is the frame that was wrong, 0 where there is none to name.
+    """
+
+    def __init__(self, message: str, code: int, frame_type: int = 0) -> None:
+        super().__init__(message, code)
+        self.frame_type = frame_type
