@@ -72,3 +72,7 @@ class TransportFault(RemoteError):
     def __init__(self, message: str, code: int, frame_type: int = 0) -> None:
         super().__init__(message, code)
         self.frame_type = frame_type
+
+
+class FrameError(TransportFault):
+    """A QUIC frame that is malformed, unknown, or in a packet that must not hold it (RFC 9000 sections 12.4 and 19)."""
