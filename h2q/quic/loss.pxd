@@ -1,12 +1,13 @@
 cimport cython
 from libc.stdint cimport int64_t
 
+from .._packets cimport PacketReader
 from .congestion.base cimport Congestion
 from .pacing cimport Pacer
 from .rtt cimport Rtt
-from .sent cimport PacketRing, SentPacket
+from .sent cimport PacketRing, SentPacket, release
 
-cdef int64_t ECT_0, NOT_ECT, PROTOCOL_VIOLATION, SPACE_APPLICATION, SPACE_HANDSHAKE, SPACE_INITIAL
+cdef int64_t ECT_0, NOT_ECT, PROTOCOL_VIOLATION, SPACE_APPLICATION, SPACE_HANDSHAKE, SPACE_INITIAL, T_ACK
 cdef int64_t PACKET_THRESHOLD, _PERSISTENT, _PROBES, _MOST_SHIFT, _LONGEST, _PASSIVE, _GAPS, _LOST, _ECN_PACKETS
 cdef int64_t ECN_TESTING, ECN_UNKNOWN, ECN_FAILED, ECN_CAPABLE
 
@@ -52,7 +53,7 @@ cdef class Recovery:
     cpdef on_sent(self, int64_t space, SentPacket packet, int64_t now)
     cdef _jump(self, LossSpace state, int64_t pn)
     @cython.locals(state=LossSpace, floor=int64_t, count=int64_t, index=int64_t)
-    cpdef on_ack(self, int64_t space, object reader, int64_t ack_delay, int64_t now)
+    cpdef on_ack(self, int64_t space, PacketReader reader, int64_t ack_delay, int64_t now)
     @cython.locals(state=LossSpace)
     cpdef LossSpace open_ack(self, int64_t space, int64_t largest)
     @cython.locals(ring=PacketRing, slots=list, mask=int64_t, tail=int64_t, index=int64_t, acked=list,
@@ -65,7 +66,7 @@ cdef class Recovery:
     cdef int64_t _take_sample(self, LossSpace state, SentPacket newest, int64_t ack_delay, int64_t now) except? -12345
     @cython.locals(congestion=Congestion, new_round=bint, used=int64_t, packet=SentPacket)
     cdef _grow(self, SentPacket newest, int64_t sample, int64_t now)
-    @cython.locals(gaps=PacketRing, index=int64_t, gap=SentPacket)
+    @cython.locals(gaps=PacketRing, index=int64_t, gap=SentPacket, guessed=int64_t)
     cdef _check_gaps(self, LossSpace state, int64_t low, int64_t high)
     @cython.locals(ring=PacketRing, index=int64_t, packet=SentPacket)
     cdef _take_passive(self, LossSpace state, int64_t low, int64_t high)

@@ -6,14 +6,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from ..errors import InvalidArgument, RemoteError
+from .._packets import PacketReader
+from ..errors import InvalidArgument, TransportFault
 from .congestion.base import Congestion
-from .constants import ECT_0, NOT_ECT, PROTOCOL_VIOLATION, SPACE_APPLICATION, SPACE_HANDSHAKE, SPACE_INITIAL
+from .constants import ECT_0, NOT_ECT, PROTOCOL_VIOLATION, SPACE_APPLICATION, SPACE_HANDSHAKE, SPACE_INITIAL, T_ACK
 from .pacing import Pacer
 from .rtt import Rtt
-from .sent import PacketRing, SentPacket
+from .sent import PacketRing, SentPacket, release
 
 #: RFC 9002 section 6.1.1: a packet is lost when one sent this much later has arrived (kPacketThreshold).
 PACKET_THRESHOLD = 3
@@ -136,10 +135,12 @@ class LossSpace:
 class Recovery:
     """Loss recovery of a connection, on one path at a time (RFC 9002 appendix A and B).
 
-    ``acked`` and ``lost`` list packets, oldest first, until the next call of any method but `on_sent`; frames of
-    lost packets may be moved elsewhere. ``max_ack_delay`` is the peer's, in ns. The connection keeps
-    ``handshake_confirmed``, ``has_handshake_keys``, ``peer_completed_address_validation`` (set here as well, by the
-    first ACK of a Handshake packet) and ``at_amplification_limit`` up to date. The counters only grow.
+    ``acked`` and ``lost`` list packets, oldest first, until the next call of any method but `on_sent`, which uses
+    acknowledged packets and their frames again; the frames of lost ones may be moved elsewhere. ``max_ack_delay`` is
+    the peer's, in ns. The connection keeps ``handshake_confirmed``, ``has_handshake_keys``,
+    ``peer_completed_address_validation`` (set here as well, by the first ACK of a Handshake packet) and
+    ``at_amplification_limit`` up to date. ``ecn_state``: 0 testing, 1 unknown (tested, nothing acknowledged yet),
+    2 failed or off, 3 capable. The counters only grow.
     """
 
     __slots__ = (
@@ -233,7 +234,7 @@ class Recovery:
         """``pn`` will never be sent: who acknowledges it guesses (RFC 9000 section 21.4)."""
         state = self.space(space)
         if pn <= state.largest_sent:
-            raise InvalidArgument(f"packet number {pn} was sent already")
+            raise InvalidArgument(f"packet number {pn} was sent already", -201)
         state._skipped = max(pn, state._skipped)
 
     def on_sent(self, space: int, packet: SentPacket, now: int) -> None:
@@ -265,15 +266,15 @@ class Recovery:
 
     def _jump(self, state: LossSpace, pn: int) -> None:
         if pn <= state.largest_sent or pn <= state._skipped:
-            raise InvalidArgument(f"packet number {pn} was sent or skipped already")
+            raise InvalidArgument(f"packet number {pn} was sent or skipped already", -201)
         state._gaps.push(SentPacket(state.largest_sent + 1, pn - state.largest_sent - 1))
 
     # Acknowledgements
 
-    def on_ack(self, space: int, reader: Any, ack_delay: int, now: int) -> None:
+    def on_ack(self, space: int, reader: PacketReader, ack_delay: int, now: int) -> None:
         """The ACK frame that ``reader`` has just read; ``ack_delay`` in ns. Fills ``acked`` and ``lost``.
 
-        RemoteError (PROTOCOL_VIOLATION) when it acknowledges a number that was never sent, or was skipped.
+        TransportFault (PROTOCOL_VIOLATION) when it acknowledges a number that was never sent, or was skipped.
         """
         state = self.open_ack(space, reader.largest)
         floor = state.floor()
@@ -291,7 +292,7 @@ class Recovery:
         self._forget()
         state: LossSpace = self.spaces[space]
         if largest > state.largest_sent:
-            raise RemoteError(f"packet {largest} is acknowledged but was never sent", PROTOCOL_VIOLATION)
+            raise TransportFault(f"packet {largest} is acknowledged but was never sent", PROTOCOL_VIOLATION, T_ACK)
         state._newest = None
         state._eliciting_acked = False
         state._acked_marked = 0
@@ -402,7 +403,8 @@ class Recovery:
             if gap.pn + gap.size <= low:
                 return
             if gap.pn <= high:
-                raise RemoteError(f"packet {max(low, gap.pn)} is acknowledged but was never sent", PROTOCOL_VIOLATION)
+                guessed = max(low, gap.pn)
+                raise TransportFault(f"packet {guessed} is acknowledged but was left out", PROTOCOL_VIOLATION, T_ACK)
             index -= 1
 
     def _take_passive(self, state: LossSpace, low: int, high: int) -> None:
@@ -569,13 +571,15 @@ class Recovery:
 
     def _forget(self) -> None:
         if self.acked:
-            self.acked.clear()
+            for packet in self.acked:
+                release(packet)
+            del self.acked[:]
         if self.lost:
             for packet in self.lost:
                 # The frames are the caller's by now.
                 packet.first = None
                 packet.last = None
-            self.lost.clear()
+            del self.lost[:]
 
     # ECN
 

@@ -1,11 +1,11 @@
 cimport cython
 from libc.stdint cimport int64_t
 
-cdef int64_t _SMALL, _LARGE
+cdef int64_t _SMALL, _LARGE, _MOST_PACKETS, _MOST_FRAMES, _frame_count, _packet_count
+cdef SentFrame _frames
+cdef SentPacket _packets
 
 @cython.final
-@cython.freelist(1024)
-@cython.trashcan(True)
 cdef class SentFrame:
     cdef public int64_t kind, offset, length, value
     cdef public bint fin
@@ -13,11 +13,11 @@ cdef class SentFrame:
     cdef public SentFrame next
 
 @cython.final
-@cython.freelist(1024)
 cdef class SentPacket:
     cdef public int64_t pn, time_sent, size, ecn, largest_ack, time_lost, epoch
     cdef public bint ack_eliciting, in_flight, is_probe
     cdef public SentFrame first, last
+    cdef SentPacket link
 
     cpdef add(self, SentFrame frame)
 
@@ -28,6 +28,9 @@ cpdef SentFrame new_frame(
 
 @cython.locals(packet=SentPacket)
 cpdef SentPacket new_packet(int64_t pn)
+
+@cython.locals(frame=SentFrame, after=SentFrame)
+cpdef release(SentPacket packet)
 
 @cython.final
 cdef class PacketRing:

@@ -1,12 +1,17 @@
 """Sent packets and what of them is sent again when they are lost: made by the transmitter, kept by `Recovery`.
 
-Both records come from free lists; `new_packet` and `new_frame` are the quick ways to them.
+`new_packet` and `new_frame` take both records from free lists, to which `release` gives them back.
 """
 
 from __future__ import annotations
 
+from .._core import COMPILED
+
 _SMALL = 64
 _LARGE = 1024
+# Records in the free lists. Uncompiled code may be interrupted by another thread anywhere: it keeps none.
+_MOST_PACKETS = 1024 if COMPILED else 0
+_MOST_FRAMES = 4096 if COMPILED else 0
 
 
 class SentFrame:
@@ -57,6 +62,7 @@ class SentPacket:
         "is_probe",
         "largest_ack",
         "last",
+        "link",
         "pn",
         "size",
         "time_lost",
@@ -78,6 +84,7 @@ class SentPacket:
         self.epoch = 0
         self.first: SentFrame | None = None
         self.last: SentFrame | None = None
+        self.link: SentPacket | None = None
 
     def add(self, frame: SentFrame) -> None:
         """Puts a frame that is in no packet behind the others."""
@@ -89,11 +96,23 @@ class SentPacket:
         self.last = frame
 
 
+_frames: SentFrame | None = None
+_packets: SentPacket | None = None
+_frame_count = 0
+_packet_count = 0
+
+
 def new_frame(
     kind: int, owner: object, offset: int, length: int, fin: bool, value: int, data: object
 ) -> SentFrame:
-    """A `SentFrame` without the cost of a constructor."""
-    frame = SentFrame.__new__(SentFrame)
+    """A `SentFrame` from the free list."""
+    global _frames, _frame_count
+    frame = _frames
+    if frame is None:
+        frame = SentFrame.__new__(SentFrame)
+    else:
+        _frames = frame.next
+        _frame_count -= 1
     frame.kind = kind
     frame.owner = owner
     frame.offset = offset
@@ -106,8 +125,14 @@ def new_frame(
 
 
 def new_packet(pn: int) -> SentPacket:
-    """An empty `SentPacket` without the cost of a constructor."""
-    packet = SentPacket.__new__(SentPacket)
+    """An empty `SentPacket` from the free list."""
+    global _packets, _packet_count
+    packet = _packets
+    if packet is None:
+        packet = SentPacket.__new__(SentPacket)
+    else:
+        _packets = packet.link
+        _packet_count -= 1
     packet.pn = pn
     packet.size = 0
     packet.ack_eliciting = False
@@ -120,7 +145,31 @@ def new_packet(pn: int) -> SentPacket:
     packet.epoch = 0
     packet.first = None
     packet.last = None
+    packet.link = None
     return packet
+
+
+def release(packet: SentPacket) -> None:
+    """Gives a packet and its frames back; nobody may look at them any more."""
+    global _frames, _frame_count, _packets, _packet_count
+    frame = packet.first
+    packet.first = None
+    packet.last = None
+    while frame is not None:
+        after = frame.next
+        frame.next = None
+        # What these let go of may run code of its own: the lists are touched only after that.
+        frame.owner = None
+        frame.data = None
+        if _frame_count < _MOST_FRAMES:
+            frame.next = _frames
+            _frames = frame
+            _frame_count += 1
+        frame = after
+    if _packet_count < _MOST_PACKETS:
+        packet.link = _packets
+        _packets = packet
+        _packet_count += 1
 
 
 class PacketRing:

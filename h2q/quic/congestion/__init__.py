@@ -13,7 +13,7 @@ CONTROLLERS: dict[str, type[Congestion]] = {"cubic": Cubic, "newreno": NewReno}
 def make_congestion(name: str, mtu: int) -> Congestion:
     """The controller called ``name`` ("cubic", "newreno") for datagrams of ``mtu`` bytes; else `InvalidArgument`."""
     if name not in CONTROLLERS:
-        raise InvalidArgument(f"congestion must be one of {', '.join(CONTROLLERS)}, not {name!r}")
+        raise InvalidArgument(f"congestion must be one of {', '.join(CONTROLLERS)}, not {name!r}", -201)
     return CONTROLLERS[name](mtu)
 
 

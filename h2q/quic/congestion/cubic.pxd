@@ -21,7 +21,7 @@ cdef class Cubic(Congestion):
     cdef _forget(self)
     @cython.locals(threshold=int64_t)
     cpdef on_ack(self, int64_t sample, bint new_round, int64_t now)
-    @cython.locals(grown=int64_t, limit=int64_t)
+    @cython.locals(grown=int64_t, step=int64_t, limit=int64_t)
     cpdef on_acked(self, SentPacket packet, int64_t now)
     cpdef reduce(self, int64_t now)
     cpdef on_persistent(self, int64_t now)

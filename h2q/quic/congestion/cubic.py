@@ -150,8 +150,9 @@ class Cubic(Congestion):
             # RFC 9438 section 4.3: alpha is 3 (1 - beta) / (1 + beta) until the old window is reached, 1 from there.
             grown = grown * 9 // 17
         grown += self._rest_reno
-        self._rest_reno = grown % self.cwnd
-        self._w_reno += grown // self.cwnd
+        step = grown // self.cwnd
+        self._rest_reno = grown - step * self.cwnd
+        self._w_reno += step
         if self._w_cubic < self._w_reno:
             if self.cwnd < self._w_reno:
                 self.cwnd = self._w_reno
@@ -159,8 +160,9 @@ class Cubic(Congestion):
         limit = min(self._target, self.cwnd + self.cwnd // 2)
         if limit > self.cwnd:
             grown = (limit - self.cwnd) * packet.size + self._rest
-            self._rest = grown % self.cwnd
-            self.cwnd += grown // self.cwnd
+            step = grown // self.cwnd
+            self._rest = grown - step * self.cwnd
+            self.cwnd += step
 
     def reduce(self, now: int) -> None:
         """Seven tenths of the window stay (RFC 9438 sections 4.6 and 4.7)."""

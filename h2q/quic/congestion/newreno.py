@@ -27,8 +27,9 @@ class NewReno(Congestion):
             self.cwnd += packet.size
             return
         grown = self.mtu * packet.size + self._rest
-        self._rest = grown % self.cwnd
-        self.cwnd += grown // self.cwnd
+        step = grown // self.cwnd
+        self._rest = grown - step * self.cwnd
+        self.cwnd += step
 
     def reduce(self, now: int) -> None:
         """Half of the window stays (RFC 9002 section 7.3.2)."""
