@@ -27,9 +27,13 @@ def now():
     return NOW
 
 
-@functools.cache
 def private_key(kind="p256", number=0):
     """A key of its own for each (kind, number): "p256", "p384", "p521", "ed25519", "ed448", "rsa2048", "rsa1024"."""
+    return _private_key(kind, number)
+
+
+@functools.cache
+def _private_key(kind, number):
     if kind in CURVES:
         return ec.generate_private_key(CURVES[kind])
     if kind == "ed25519":

@@ -63,6 +63,8 @@ SCHEMES: dict[int, Scheme] = {
     RSA_PSS_PSS_SHA512: _pss("rsa_pss_pss_sha512", "pss", hashes.SHA512()),
 }
 
+_CURVES = frozenset(scheme.kind for scheme in SCHEMES.values() if scheme.ecdsa is not None)
+
 
 def key_kind(certificate: x509.Certificate) -> str | None:
     """The ``Scheme.kind`` of a certificate's key; None for one that TLS 1.3 cannot use."""
@@ -71,7 +73,7 @@ def key_kind(certificate: x509.Certificate) -> str | None:
     except (ValueError, UnsupportedAlgorithm):
         return None
     if isinstance(key, ec.EllipticCurvePublicKey):
-        return key.curve.name
+        return key.curve.name if key.curve.name in _CURVES else None
     if isinstance(key, rsa.RSAPublicKey):
         return "pss" if certificate.public_key_algorithm_oid == _RSASSA_PSS else "rsae"
     if isinstance(key, ed25519.Ed25519PublicKey):
