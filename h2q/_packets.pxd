@@ -48,11 +48,17 @@ cdef class PacketReader:
     cdef int64_t _allowed        # frame types that the packet may hold, one bit each
     cdef Py_ssize_t _data_at, _cid_at, _cid_size
     cdef int64_t[256] _lows, _highs
+    cdef PacketKey _prepared_by  # masks of samples seen beforehand, until the last one is used
+    cdef Py_ssize_t _prepared, _next_prepared
+    cdef uint8_t[1024] _samples, _masks
 
     cdef void _let_go(self) noexcept
     cdef void _forget_packet(self) noexcept
     cdef int _idle(self) except -1
     cdef int _short(self, const uint8_t* p, Py_ssize_t left) except -2
+    cdef inline Py_ssize_t _take_sample(
+        self, Py_ssize_t i, const uint8_t* p, Py_ssize_t size, Py_ssize_t at) noexcept
+    cdef int _mask(self, PacketKey key, const uint8_t* sample, uint8_t* mask) except -1
     cdef uint8_t* _header_room(self, Py_ssize_t n) except NULL
     cdef _Block _block_for(self, Py_ssize_t n)
     cdef int64_t _long_type(self, const uint8_t* p, const uint8_t* end) except -2
@@ -64,6 +70,7 @@ cdef class PacketReader:
     cpdef int64_t next_packet(self) except -2
     cpdef list versions(self)
     cpdef bint retry_is_valid(self, object odcid) except -1
+    cpdef int64_t prepare_masks(self, object datagrams, int64_t local_cid_length, PacketKey key) except -1
     cpdef bint unprotect(self, PacketKey key, int64_t largest_pn) except -1
     cpdef bint decrypt(self, PacketKey key) except -1
     cpdef bytes stateless_reset_token(self)

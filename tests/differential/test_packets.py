@@ -161,6 +161,19 @@ def test_unpack_varint(data, position):
     assert results[0] == results[1]
 
 
+@given(st.lists(st.binary(max_size=60) | st.binary(min_size=30, max_size=60).map(lambda d: b"A" + d), max_size=70))
+def test_masks_of_a_burst(datagrams):
+    reader, twin = fast.PacketReader(), slow.PacketReader()
+    assert reader.prepare_masks(datagrams, 8, key(fast)) == twin.prepare_masks(datagrams, 8, key(slow))
+    for datagram in datagrams:
+        for one, module in ((reader, fast), (twin, slow)):
+            one.start(datagram, 8)
+            one.next_packet()
+            if one.kind == SHORT:
+                one.unprotect(key(module), 70)
+        assert state(reader) == state(twin)
+
+
 WRONG = [None, "text", 5, [b""], memoryview(b"abcd")[::2], b"", bytearray(b"ab"), -1, 21, 1 << 63, -(1 << 63) - 1]
 
 
