@@ -15,8 +15,8 @@ cdef class Stream:
     cdef readonly SendStream send
     cdef readonly RecvStream recv
     cdef public object user_data
-    cdef public bint retransmit_queued, control_queued, ready_queued, app_closed, closed
-    cdef public int64_t close_code
+    cdef public bint queued, closed
+    cdef public int64_t wants, close_code
 
     cpdef set_close_code(self, int64_t error_code)
     cpdef bint is_done(self) except -1

@@ -20,21 +20,20 @@ class Stream:
     """One stream: ``send`` and ``recv`` are its parts, None where it has no such direction.
 
     ``closed``: no longer in the store. ``user_data`` is the application's; ``close_code`` the first error code that
-    ended a part of it, -1 while there is none. The ``*_queued`` flags belong to the connection's queues."""
+    ended a part of it, -1 while there is none. ``queued`` and ``wants``, a mask of what is to be written besides new
+    data, belong to the connection's queue."""
 
     __slots__ = (
-        "app_closed",
         "close_code",
         "closed",
-        "control_queued",
         "is_bidi",
         "is_local",
-        "ready_queued",
+        "queued",
         "recv",
-        "retransmit_queued",
         "send",
         "stream_id",
         "user_data",
+        "wants",
     )
 
     def __init__(
@@ -46,10 +45,8 @@ class Stream:
         self.send = send
         self.recv = recv
         self.user_data: Any = None
-        self.retransmit_queued = False
-        self.control_queued = False
-        self.ready_queued = False
-        self.app_closed = False
+        self.queued = False
+        self.wants = 0
         self.close_code = -1
         self.closed = False
 
@@ -139,7 +136,7 @@ class Streams:
         window_bidi_remote: int,
         window_uni: int,
         max_window: int = 0,
-        auto_extend: bool = True,
+        auto_extend: bool = False,
     ) -> None:
         #: The lowest bit of the ids that we open (RFC 9000 section 2.1).
         self._initiator = 0 if is_client else 1

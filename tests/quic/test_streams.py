@@ -90,7 +90,7 @@ class TestLimits:
         assert server.for_peer_frame(2, False).stream_id == 2
 
     def test_credit_of_the_application(self):
-        server = streams(max_bidi=1, auto_extend=False)
+        server = streams(max_bidi=1)
         server.close(server.for_peer_frame(0, False))
         assert not server.wants_max_streams_update(True)
         server.extend_max_streams(True, 2)
@@ -101,7 +101,7 @@ class TestLimits:
         assert server.for_peer_frame(8, False).stream_id == 8
 
     def test_credit_for_each_closed_stream(self):
-        server = streams(max_bidi=2, max_uni=2)
+        server = streams(max_bidi=2, max_uni=2, auto_extend=True)
         server.close(server.for_peer_frame(0, False))
         assert server.wants_max_streams_update(True) and not server.wants_max_streams_update(False)
         assert server.next_max_streams(True) == 3
@@ -215,7 +215,7 @@ class TestParameters:
 
 class TestCost:
     def test_closed_streams_leave_nothing(self):
-        server = streams(max_bidi=100)
+        server = streams(max_bidi=100, auto_extend=True)
 
         def serve(count):
             for ordinal in range(count):
