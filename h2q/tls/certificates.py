@@ -29,7 +29,7 @@ from cryptography.x509.verification import Criticality, ExtensionPolicy
 from ..errors import InvalidArgument
 from .alerts import Alert, PeerFault
 from .messages import pack_certificate
-from .signatures import PrivateKey, key_kind
+from .signatures import PrivateKey, PublicKey, usable_key
 
 Subject = x509.DNSName | x509.IPAddress
 FileSource = bytes | bytearray | memoryview | str | os.PathLike[str]
@@ -40,8 +40,19 @@ KeySource = PrivateKey | FileSource
 MAX_CHAIN = 10
 #: The smallest RSA modulus accepted of a peer, in bits (the WebPKI's).
 MIN_RSA_BITS = 2048
+#: Chains that a ``Verifier`` remembers to have accepted.
+REMEMBERED_CHAINS = 64
 
 _PEM = b"-----BEGIN "
+
+# What reading a certificate raises, when it is loaded or when a field is asked for.
+_UNREADABLE = (
+    ValueError,
+    UnsupportedAlgorithm,
+    x509.InvalidVersion,
+    x509.DuplicateExtension,
+    x509.UnsupportedGeneralNameType,
+)
 
 
 # -- loading ---------------------------------------------------------------------------------------------------------
@@ -61,7 +72,7 @@ def load_certificates(source: CertificateSource) -> tuple[x509.Certificate, ...]
             if _PEM in data:
                 return tuple(x509.load_pem_x509_certificates(data))
             return (x509.load_der_x509_certificate(data),)
-        except ValueError as error:
+        except _UNREADABLE as error:
             raise InvalidArgument(f"not a certificate: {error}") from error
     certificates = tuple(source)
     for certificate in certificates:
@@ -110,10 +121,11 @@ class Credentials:
     def __init__(self, chain: Sequence[x509.Certificate], key: PrivateKey) -> None:
         if not chain:
             raise InvalidArgument("certificate_chain holds no certificate")
-        kind = key_kind(chain[0])
-        if kind is None:
+        usable = usable_key(chain[0])
+        if usable is None:
             raise InvalidArgument("the certificate's key is of a type that TLS 1.3 cannot use")
-        if chain[0].public_key() != key.public_key():
+        kind, public = usable
+        if public != key.public_key():
             raise InvalidArgument("private_key is not the key of the first certificate in certificate_chain")
         self.chain = tuple(chain)
         self.key = key
@@ -125,7 +137,7 @@ def _readable(data: Iterable[bytes]) -> list[x509.Certificate]:
     found = []
     for der in data:
         # One root that cannot be read must not take all others away.
-        with contextlib.suppress(ValueError):
+        with contextlib.suppress(*_UNREADABLE):
             found.append(x509.load_der_x509_certificate(der))
     return found
 
@@ -137,7 +149,7 @@ def _system_roots(paths: tuple[str | None, str | None], changed: tuple[int, ...]
     if not found and paths[1] is not None and Path(paths[1]).is_dir():
         # A folder of certificates alone: OpenSSL would read from it when it meets an issuer.
         for file in sorted(Path(paths[1]).iterdir()):
-            with contextlib.suppress(OSError, ValueError):
+            with contextlib.suppress(OSError, *_UNREADABLE):
                 found.extend(x509.load_pem_x509_certificates(file.read_bytes()))
     return tuple(found)
 
@@ -210,36 +222,79 @@ _PINNED_SERVER_POLICY = _pinned(_SERVER_POLICY)
 _PINNED_CLIENT_POLICY = _pinned(_CLIENT_POLICY)
 
 
-class Verifier:
-    """Checks chains against one set of roots. ``roots`` may be empty: then no chain is accepted."""
+class PeerIdentity:
+    """What a peer's Certificate message says: its chain, end entity first, and the key that must sign."""
 
-    __slots__ = ("_roots", "_store")
+    __slots__ = ("chain", "key", "kind")
+
+    def __init__(self, chain: Sequence[x509.Certificate]) -> None:
+        self.chain = tuple(chain)
+        usable = usable_key(self.chain[0])
+        if usable is None:
+            raise PeerFault(
+                Alert.UNSUPPORTED_CERTIFICATE, f"{_called(self.chain[0])} has a key of a type that is not supported"
+            )
+        self.kind: str
+        self.key: PublicKey
+        self.kind, self.key = usable
+
+
+class Verifier:
+    """Checks chains against one set of roots. ``roots`` may be empty: then no chain is accepted.
+
+    The last chains that were accepted are remembered, byte for byte, with the name that they were checked for and
+    the time in which all certificates on the path are valid: inside it the answer cannot be another.
+    """
+
+    __slots__ = ("_accepted", "_roots", "_store")
 
     def __init__(self, roots: Sequence[x509.Certificate]) -> None:
         self._roots = tuple(roots)
         self._store = verification.Store(list(self._roots)) if self._roots else None
+        self._accepted: dict[
+            tuple[tuple[bytes, ...], Subject | None], tuple[PeerIdentity, datetime.datetime, datetime.datetime]
+        ] = {}
 
-    def check(self, chain: Sequence[x509.Certificate], subject: Subject | None, now: datetime.datetime) -> None:
-        """Raises a ``PeerFault`` with the alert and a reason unless ``chain`` (end entity first) leads to a root.
+    def identify(self, entries: Sequence[bytes], subject: Subject | None, now: datetime.datetime) -> PeerIdentity:
+        """Who sent the ``entries`` of a Certificate message. PeerFault unless ``check`` accepts them."""
+        key = (tuple(entries), subject)
+        known = self._accepted.get(key)
+        if known is not None and known[1] <= now <= known[2]:
+            return known[0]
+        identity = PeerIdentity(parse_chain(entries))
+        try:
+            path = self.check(identity, subject, now)
+        except _UNREADABLE as error:
+            raise PeerFault(Alert.BAD_CERTIFICATE, f"a certificate cannot be read: {error}") from error
+        self._accepted.pop(key, None)
+        if len(self._accepted) >= REMEMBERED_CHAINS:
+            del self._accepted[next(iter(self._accepted))]
+        since = max(certificate.not_valid_before_utc for certificate in path)
+        until = min(certificate.not_valid_after_utc for certificate in path)
+        self._accepted[key] = (identity, since, until)
+        return identity
+
+    def check(
+        self, identity: PeerIdentity, subject: Subject | None, now: datetime.datetime
+    ) -> Sequence[x509.Certificate]:
+        """The path to a root, end entity first; or a ``PeerFault`` with the alert and a reason.
 
         ``subject``: what a server's certificate must be for; None: the chain is a client's.
         """
-        _check_key(chain[0])
+        chain = identity.chain
+        _check_strength(identity)
         if self._store is None:
             raise PeerFault(Alert.UNKNOWN_CA, "no root certificates to check the certificate against")
         builder = verification.PolicyBuilder().store(self._store).time(now).max_chain_depth(MAX_CHAIN)
-        try:
-            _verify(builder, chain, subject)
-            return
-        except verification.VerificationError:
-            pass
+        with contextlib.suppress(verification.VerificationError):
+            return _verify(builder, chain, subject)
         pinned = chain[0] in self._roots
         if subject is None:
             policy = _PINNED_CLIENT_POLICY if pinned else _CLIENT_POLICY
         else:
             policy = _PINNED_SERVER_POLICY if pinned else _SERVER_POLICY
         try:
-            _verify(builder.extension_policies(ca_policy=_CA_POLICY, ee_policy=policy), chain, subject)
+            return _verify(builder.extension_policies(ca_policy=_CA_POLICY, ee_policy=policy), chain, subject)
         except verification.VerificationError as error:
             raise self._reason(chain, subject, now, pinned, error) from error
 
@@ -261,9 +316,8 @@ class Verifier:
                 fault = _check_purpose(leaf, subject)
             if fault is None and subject is not None:
                 fault = _check_name(leaf, subject)
-        except (ValueError, UnsupportedAlgorithm) as broken:
-            # Extensions are read when they are asked for.
-            return PeerFault(Alert.BAD_CERTIFICATE, f"{_called(leaf)} cannot be read: {broken}")
+        except _UNREADABLE as broken:
+            return PeerFault(Alert.BAD_CERTIFICATE, f"the chain of {_called(leaf)} cannot be read: {broken}")
         if fault is not None:
             return fault
         return PeerFault(Alert.CERTIFICATE_UNKNOWN, f"{_called(leaf)} was refused: {_told(error)}")
@@ -301,11 +355,12 @@ class Verifier:
         return PeerFault(Alert.BAD_CERTIFICATE, f"the chain of {_called(leaf)} is longer than {MAX_CHAIN} certificates")
 
 
-def _verify(builder: verification.PolicyBuilder, chain: Sequence[x509.Certificate], subject: Subject | None) -> None:
+def _verify(
+    builder: verification.PolicyBuilder, chain: Sequence[x509.Certificate], subject: Subject | None
+) -> Sequence[x509.Certificate]:
     if subject is None:
-        builder.build_client_verifier().verify(chain[0], list(chain[1:]))
-    else:
-        builder.build_server_verifier(subject).verify(chain[0], list(chain[1:]))
+        return builder.build_client_verifier().verify(chain[0], list(chain[1:])).chain
+    return builder.build_server_verifier(subject).verify(chain[0], list(chain[1:]))
 
 
 def _name(name: x509.Name) -> str:
@@ -325,22 +380,22 @@ def parse_chain(entries: Sequence[bytes]) -> list[x509.Certificate]:
     if len(entries) > MAX_CHAIN:
         raise PeerFault(Alert.BAD_CERTIFICATE, f"a chain of {len(entries)} certificates; at most {MAX_CHAIN} are read")
     try:
-        return [x509.load_der_x509_certificate(entry) for entry in entries]
-    except (ValueError, UnsupportedAlgorithm) as error:
+        chain = [x509.load_der_x509_certificate(entry) for entry in entries]
+        for certificate in chain:
+            # Names are parsed when they are asked for; every message about a certificate has its subject's.
+            _ = certificate.subject, certificate.issuer
+    except _UNREADABLE as error:
         raise PeerFault(Alert.BAD_CERTIFICATE, f"a certificate cannot be read: {error}") from error
+    return chain
 
 
-def _check_key(leaf: x509.Certificate) -> None:
-    kind = key_kind(leaf)
-    if kind is None:
-        raise PeerFault(Alert.UNSUPPORTED_CERTIFICATE, f"{_called(leaf)} has a key of a type that is not supported")
-    if kind in ("rsae", "pss"):
-        key = leaf.public_key()
-        if isinstance(key, rsa.RSAPublicKey) and key.key_size < MIN_RSA_BITS:
-            raise PeerFault(
-                Alert.BAD_CERTIFICATE,
-                f"{_called(leaf)} has an RSA key of {key.key_size} bits; {MIN_RSA_BITS} is the least accepted",
-            )
+def _check_strength(identity: PeerIdentity) -> None:
+    if isinstance(identity.key, rsa.RSAPublicKey) and identity.key.key_size < MIN_RSA_BITS:
+        raise PeerFault(
+            Alert.BAD_CERTIFICATE,
+            f"{_called(identity.chain[0])} has an RSA key of {identity.key.key_size} bits;"
+            f" {MIN_RSA_BITS} is the least accepted",
+        )
 
 
 def _check_time(certificate: x509.Certificate, now: datetime.datetime) -> PeerFault | None:

@@ -7,7 +7,6 @@ from collections.abc import Callable
 
 from ..errors import InvalidArgument, InvalidState
 from .alerts import PROTOCOL_VIOLATION, Alert, PeerFault
-from .certificates import parse_chain
 from .codepoints import (
     APPLICATION,
     CERTIFICATE,
@@ -248,11 +247,7 @@ class ClientHandshake(Handshake):
         if not entries:
             # RFC 8446 section 4.4.2.4
             raise PeerFault(Alert.DECODE_ERROR, "the server sent no certificate")
-        config = self.config
-        chain = parse_chain(entries)
-        if config.verify and config.verifier is not None:
-            config.verifier.check(chain, config.subject, config.time())
-        self.peer_certificates = chain
+        self._identify(entries, self.config.subject)
         self._keys().update(message)
         self._expected = self._WAIT_CERTIFICATE_VERIFY
 

@@ -116,7 +116,7 @@ class TLSConfig:
     retry_cookie: bool = False
     #: Where the secrets of connections are logged: a path, or a callable that takes a line. It breaks their secrecy.
     keylog: KeyLog | None = None
-    #: The time that certificates must be valid at, an aware datetime.
+    #: The time that certificates must be valid at; a naive datetime is UTC.
     time: Callable[[], datetime.datetime] = _utc_now
 
     #: Derived: the protocols as bytes, our chain and key, what the peer's chain is checked with, packed extensions.

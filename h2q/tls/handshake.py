@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
+import datetime
 import hmac
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from cryptography import x509
@@ -15,6 +16,7 @@ from cryptography import x509
 from ..errors import InvalidArgument, InvalidState
 from . import keylog, schedule
 from .alerts import Alert, LocalFault, PeerFault
+from .certificates import PeerIdentity, Subject, parse_chain
 from .codepoints import (
     APPLICATION,
     CIPHER_SUITES,
@@ -68,6 +70,7 @@ class Handshake:
         "_expected",
         "_exporter_secret",
         "_failure",
+        "_identity",
         "_level",
         "_pending",
         "_random",
@@ -107,6 +110,7 @@ class Handshake:
         self._schedule: KeySchedule | None = None
         self._client_random = b""
         self._exporter_secret: bytes | None = None
+        self._identity: PeerIdentity | None = None
         #: Our Finished is sent and the peer's is verified.
         self.complete = False
         self.alpn: bytes | None = None
@@ -228,8 +232,23 @@ class Handshake:
         if scheme not in self.config.signature_algorithms:
             name = SCHEMES[scheme].name if scheme in SCHEMES else f"{scheme:#06x}"
             raise PeerFault(Alert.ILLEGAL_PARAMETER, f"CertificateVerify with {name}, which was not offered")
-        verify(self.peer_certificates[0], scheme, signature, signed_content(by_server, keys.transcript_hash()))
+        identity = self._identity
+        if identity is None:
+            raise LocalFault(Alert.INTERNAL_ERROR, "there is no certificate to check the signature with")
+        content = signed_content(by_server, keys.transcript_hash())
+        verify(identity.kind, identity.key, scheme, signature, content)
         keys.update(message)
+
+    def _identify(self, entries: Sequence[bytes], subject: Subject | None) -> None:
+        """Reads the peer's chain and, where the configuration has something to check it with, checks it."""
+        verifier = self.config.verifier
+        if verifier is None:
+            identity = PeerIdentity(parse_chain(entries))
+        else:
+            now = self.config.time()
+            identity = verifier.identify(entries, subject, now if now.tzinfo else now.replace(tzinfo=datetime.UTC))
+        self._identity = identity
+        self.peer_certificates = list(identity.chain)
 
     def _log(self, *secrets: tuple[str, bytes]) -> None:
         if self.config.keylog is not None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from ..errors import InvalidArgument
 from .alerts import PROTOCOL_VIOLATION, Alert, PeerFault
-from .certificates import Credentials, parse_chain
+from .certificates import Credentials
 from .codepoints import (
     APPLICATION,
     CERTIFICATE,
@@ -259,10 +259,7 @@ class ServerHandshake(Handshake):
                 raise PeerFault(Alert.CERTIFICATE_REQUIRED, "the client sent no certificate")
             self._expected = self._WAIT_FINISHED
         else:
-            chain = parse_chain(entries)
-            if config.verifier is not None:
-                config.verifier.check(chain, None, config.time())
-            self.peer_certificates = chain
+            self._identify(entries, None)
             self._expected = self._WAIT_CERTIFICATE_VERIFY
         self._keys().update(message)
 

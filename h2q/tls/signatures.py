@@ -25,6 +25,7 @@ from .codepoints import (
     RSA_PSS_RSAE_SHA512,
 )
 
+PublicKey = ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey | ed448.Ed448PublicKey | rsa.RSAPublicKey
 PrivateKey = ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | ed448.Ed448PrivateKey | rsa.RSAPrivateKey
 
 _RSASSA_PSS = x509.ObjectIdentifier("1.2.840.113549.1.1.10")
@@ -66,20 +67,20 @@ SCHEMES: dict[int, Scheme] = {
 _CURVES = frozenset(scheme.kind for scheme in SCHEMES.values() if scheme.ecdsa is not None)
 
 
-def key_kind(certificate: x509.Certificate) -> str | None:
-    """The ``Scheme.kind`` of a certificate's key; None for one that TLS 1.3 cannot use."""
+def usable_key(certificate: x509.Certificate) -> tuple[str, PublicKey] | None:
+    """The ``Scheme.kind`` of a certificate's key and the key; None for one that TLS 1.3 cannot use."""
     try:
         key = certificate.public_key()
     except (ValueError, UnsupportedAlgorithm):
         return None
     if isinstance(key, ec.EllipticCurvePublicKey):
-        return key.curve.name if key.curve.name in _CURVES else None
+        return (key.curve.name, key) if key.curve.name in _CURVES else None
     if isinstance(key, rsa.RSAPublicKey):
-        return "pss" if certificate.public_key_algorithm_oid == _RSASSA_PSS else "rsae"
+        return "pss" if certificate.public_key_algorithm_oid == _RSASSA_PSS else "rsae", key
     if isinstance(key, ed25519.Ed25519PublicKey):
-        return "ed25519"
+        return "ed25519", key
     if isinstance(key, ed448.Ed448PublicKey):
-        return "ed448"
+        return "ed448", key
     return None
 
 
@@ -107,13 +108,12 @@ def sign(key: PrivateKey, scheme: int, content: bytes) -> bytes:
     raise LocalFault(Alert.INTERNAL_ERROR, f"the private key cannot sign with {algorithm.name}")
 
 
-def verify(certificate: x509.Certificate, scheme: int, signature: bytes, content: bytes) -> None:
+def verify(kind: str, key: PublicKey, scheme: int, signature: bytes, content: bytes) -> None:
     """Check CertificateVerify: illegal_parameter for a scheme that is not the key's, decrypt_error for a wrong
     signature (RFC 8446 section 4.4.3)."""
     algorithm = SCHEMES[scheme]
-    if key_kind(certificate) != algorithm.kind:
+    if kind != algorithm.kind:
         raise PeerFault(Alert.ILLEGAL_PARAMETER, f"CertificateVerify: {algorithm.name} does not fit the certificate")
-    key = certificate.public_key()
     try:
         if isinstance(key, ec.EllipticCurvePublicKey) and algorithm.ecdsa is not None:
             key.verify(signature, content, algorithm.ecdsa)

@@ -25,7 +25,7 @@ from tlskit import (
 
 from h2q.errors import InvalidArgument
 from h2q.tls import Alert, TLSAlert, TLSConfig, load_certificates, load_chain, load_private_key, system_roots
-from h2q.tls.certificates import MAX_CHAIN, Verifier, parse_chain, subject_of
+from h2q.tls.certificates import MAX_CHAIN, REMEMBERED_CHAINS, PeerIdentity, Verifier, parse_chain, subject_of
 
 CLIENT_AUTH, SERVER_AUTH = [ExtendedKeyUsageOID.CLIENT_AUTH], [ExtendedKeyUsageOID.SERVER_AUTH]
 UNKNOWN = (x509.UnrecognizedExtension(x509.ObjectIdentifier("1.3.6.1.4.1.99999.1"), b"\x05\x00"), True)
@@ -246,7 +246,7 @@ def test_key_of_a_type_that_tls_does_not_know():
     key = dsa.generate_private_key(2048)
     issued = root().issue(key=key)
     with pytest.raises(TLSAlert, match="type that is not supported") as caught:
-        Verifier([root().certificate]).check([issued.certificate], subject_of("localhost"), NOW)
+        PeerIdentity(issued.chain)
     assert caught.value.alert == Alert.UNSUPPORTED_CERTIFICATE
     with pytest.raises(TypeError):
         load_private_key(key)
@@ -257,7 +257,7 @@ def test_key_of_a_curve_that_tls_does_not_know():
     with pytest.raises(InvalidArgument, match="type that TLS 1.3 cannot use"):
         server_config(**issued.credentials)
     with pytest.raises(TLSAlert) as caught:
-        Verifier([root().certificate]).check(issued.chain, subject_of("localhost"), NOW)
+        PeerIdentity(issued.chain)
     assert caught.value.alert == Alert.UNSUPPORTED_CERTIFICATE
 
 
@@ -284,6 +284,45 @@ def test_a_chain_that_was_good_is_checked_again_when_time_has_passed():
     with pytest.raises(TLSAlert) as caught:
         Pair(client, server).run()
     assert caught.value.alert == Alert.CERTIFICATE_EXPIRED
+
+
+def test_accepted_chains_are_remembered_byte_for_byte(monkeypatch):
+    verifier = Verifier([root().certificate])
+    issued = root().issue(after=NOW + DAY)
+    entries = [issued.certificate.public_bytes(Encoding.DER)]
+    subject = subject_of("localhost")
+    checked = []
+    check = Verifier.check
+    monkeypatch.setattr(Verifier, "check", lambda self, *rest: checked.append(rest) or check(self, *rest))
+    first = verifier.identify(entries, subject, NOW)
+    assert verifier.identify(entries, subject, NOW + DAY) is first
+    assert len(checked) == 1
+    for other in (subject_of("example.org"), subject_of("127.0.0.1")):
+        with pytest.raises(TLSAlert):
+            verifier.identify(entries, other, NOW)
+    with pytest.raises(TLSAlert):
+        verifier.identify(entries, subject, NOW + 2 * DAY)
+    with pytest.raises(TLSAlert):
+        verifier.identify([entries[0][:-1] + bytes((entries[0][-1] ^ 1,))], subject, NOW)
+    # As a client's it is another question.
+    assert verifier.identify(entries, None, NOW) is not first
+    assert verifier.identify(entries, subject, NOW) is first
+    # No more of them than a fixed number.
+    for number in range(REMEMBERED_CHAINS + 10):
+        other = root().issue(f"leaf {number}")
+        verifier.identify([other.certificate.public_bytes(Encoding.DER)], subject, NOW)
+        assert len(verifier._accepted) <= REMEMBERED_CHAINS
+
+
+def test_a_naive_time_is_utc():
+    issued = root().issue(before=NOW, after=NOW + DAY)
+    for naive, good in ((datetime.datetime(2026, 6, 1, 12), True), (datetime.datetime(2026, 6, 1, 11, 59), False)):
+        pair = Pair(client_config(time=lambda naive=naive: naive), server_config(**issued.credentials))
+        if good:
+            assert pair.run().complete
+        else:
+            with pytest.raises(TLSAlert, match="not valid before"):
+                pair.run()
 
 
 def test_without_verification_anything_goes():
@@ -376,7 +415,7 @@ def test_a_loop_of_issuers_ends():
     leaf = back.issue()
     chain = [leaf.certificate, back.certificate, b.certificate]
     with pytest.raises(TLSAlert) as caught:
-        Verifier([root().certificate]).check(chain, subject_of("localhost"), NOW)
+        Verifier([root().certificate]).check(PeerIdentity(chain), subject_of("localhost"), NOW)
     assert caught.value.alert in (Alert.UNKNOWN_CA, Alert.BAD_CERTIFICATE)
 
 

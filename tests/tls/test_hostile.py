@@ -10,7 +10,6 @@ from tlskit import (
     Recorder,
     TicketRecorder,
     client_config,
-    extensions_at,
     get_extensions,
     leaf,
     message,
@@ -56,13 +55,14 @@ def damage(data, kind, position, value):
     if kind == "none":
         return b""
     try:
-        extensions_at(data)
-    except ValueError:
-        return data
+        return damage_extensions(data, kind, position, value)
+    except (ValueError, IndexError, OverflowError):
+        return data  # earlier damage left nothing to find
+
+
+def damage_extensions(data, kind, position, value):
     extensions = get_extensions(data)
-    if not extensions:
-        return data
-    at = position % len(extensions)
+    at = position % max(1, len(extensions))
     number, content = extensions[at]
     if kind == "extension gone":
         del extensions[at]
