@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from . import h2q_engine, hyper_h2, jh2_engine, nghttp2, zttp_engine
+from . import h2q_compat, h2q_engine, hyper_h2, jh2_engine, nghttp2, zttp_engine
 
 #: In the order of the table; the first one is what every other is compared with.
 ENGINES: dict[str, ModuleType] = {
     "h2q": h2q_engine,
+    "h2q.compat": h2q_compat,
     "libnghttp2": nghttp2,
     "h2": hyper_h2,
     "jh2": jh2_engine,

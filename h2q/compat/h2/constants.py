@@ -1,0 +1,115 @@
+"""Numbers that the engines of this package compare: inputs and results of the state machines, frames, fields."""
+
+from __future__ import annotations
+
+# Inputs of a stream: the values of `stream.StreamInputs`.
+S_SEND_HEADERS = 0
+S_SEND_PUSH_PROMISE = 1
+S_SEND_RST_STREAM = 2
+S_SEND_DATA = 3
+S_SEND_WINDOW_UPDATE = 4
+S_SEND_END_STREAM = 5
+S_RECV_HEADERS = 6
+S_RECV_PUSH_PROMISE = 7
+S_RECV_RST_STREAM = 8
+S_RECV_DATA = 9
+S_RECV_WINDOW_UPDATE = 10
+S_RECV_END_STREAM = 11
+S_RECV_CONTINUATION = 12
+S_SEND_INFORMATIONAL_HEADERS = 13
+S_RECV_INFORMATIONAL_HEADERS = 14
+S_SEND_ALTERNATIVE_SERVICE = 15
+S_RECV_ALTERNATIVE_SERVICE = 16
+S_UPGRADE_CLIENT = 17
+S_UPGRADE_SERVER = 18
+
+# What a step of a stream comes to.
+NOTHING = 0
+REQUEST_SENT = 1
+RESPONSE_SENT = 2
+TRAILERS_SENT = 3
+PUSH_SENT = 4
+REQUEST_RECEIVED = 5
+RESPONSE_RECEIVED = 6
+TRAILERS_RECEIVED = 7
+INFORMATIONAL_RECEIVED = 8
+PUSH_RECEIVED = 9
+DATA_RECEIVED = 10
+WINDOW_UPDATED = 11
+STREAM_ENDED = 12
+STREAM_RESET = 13
+ALTSVC_RECEIVED = 14
+
+# Inputs of a connection: the values of `core.ConnectionInputs`.
+C_SEND_HEADERS = 0
+C_SEND_PUSH_PROMISE = 1
+C_SEND_DATA = 2
+C_SEND_GOAWAY = 3
+C_SEND_WINDOW_UPDATE = 4
+C_SEND_PING = 5
+C_SEND_SETTINGS = 6
+C_SEND_RST_STREAM = 7
+C_SEND_PRIORITY = 8
+C_RECV_HEADERS = 9
+C_RECV_PUSH_PROMISE = 10
+C_RECV_DATA = 11
+C_RECV_GOAWAY = 12
+C_RECV_WINDOW_UPDATE = 13
+C_RECV_PING = 14
+C_RECV_SETTINGS = 15
+C_RECV_RST_STREAM = 16
+C_RECV_PRIORITY = 17
+C_SEND_ALTERNATIVE_SERVICE = 18
+C_RECV_ALTERNATIVE_SERVICE = 19
+
+# Frame types and flags (RFC 9113 section 6, RFC 7838 section 4).
+T_DATA = 0x0
+T_HEADERS = 0x1
+T_PRIORITY = 0x2
+T_RST_STREAM = 0x3
+T_SETTINGS = 0x4
+T_PUSH_PROMISE = 0x5
+T_PING = 0x6
+T_GOAWAY = 0x7
+T_WINDOW_UPDATE = 0x8
+T_CONTINUATION = 0x9
+T_ALTSVC = 0xA
+F_END_STREAM = 0x1
+F_ACK = 0x1
+F_END_HEADERS = 0x4
+F_PADDED = 0x8
+F_PRIORITY = 0x20
+
+# The bits of `H2Configuration._bits`.
+B_CLIENT = 1
+B_VALIDATE_OUTBOUND = 2
+B_NORMALIZE_OUTBOUND = 4
+B_SPLIT_COOKIES = 8
+B_VALIDATE_INBOUND = 16
+B_NORMALIZE_INBOUND = 32
+
+# What a field's name says; the first seven as in `FieldSection.pseudo` of the decoder.
+N_METHOD = 1
+N_SCHEME = 2
+N_AUTHORITY = 4
+N_PATH = 8
+N_STATUS = 16
+N_PROTOCOL = 32
+N_HOST = 64
+N_PSEUDO = 0x3F  # any of the first six
+N_REQUIRED = 11  # method, scheme, path
+N_UNKNOWN_PSEUDO = 0x80
+N_CONNECTION = 0x100
+N_TE = 0x200
+N_COOKIE = 0x400
+N_UNCLEAN = 0x800  # upper case, space around it, or empty
+N_CHECKED = 0x1000  # whatever a value may be wrong with: any of the bits above but UNCLEAN
+
+# The decoder's kinds of block (`h2q._hpack`).
+K_REQUEST = 0
+K_RESPONSE = 1
+K_TRAILERS = 2
+CONNECT_BIT = 2  # of FieldSection.method_bits
+
+MAX_WINDOW = 2**31 - 1
+MAX_STREAM_ID = 2**31 - 1
