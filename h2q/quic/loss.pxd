@@ -64,7 +64,7 @@ cdef class Recovery:
                     int64_t now)
     @cython.locals(delay=int64_t, sample=int64_t)
     cdef int64_t _take_sample(self, LossSpace state, SentPacket newest, int64_t ack_delay, int64_t now) except? -12345
-    @cython.locals(congestion=Congestion, new_round=bint, used=int64_t, packet=SentPacket)
+    @cython.locals(congestion=Congestion, new_round=bint, used=int64_t, limit=int64_t, packet=SentPacket)
     cdef _grow(self, SentPacket newest, int64_t sample, int64_t now)
     @cython.locals(gaps=PacketRing, index=int64_t, gap=SentPacket, guessed=int64_t)
     cdef _check_gaps(self, LossSpace state, int64_t low, int64_t high)
@@ -73,13 +73,13 @@ cdef class Recovery:
     @cython.locals(ring=PacketRing, index=int64_t, packet=SentPacket)
     cdef _find_late(self, LossSpace state, int64_t low, int64_t high)
     cpdef detect_lost(self, int64_t space, int64_t now)
-    @cython.locals(delay=int64_t, ring=PacketRing, passive=PacketRing, slots=list, packet=SentPacket)
+    @cython.locals(delay=int64_t, ring=PacketRing, passive=PacketRing, slots=list, persistent=bint, packet=SentPacket)
     cdef _detect(self, LossSpace state, int64_t now)
     cdef _remove(self, LossSpace state, SentPacket packet)
-    @cython.locals(newest=int64_t, persistent=bint, duration=int64_t, expiry=int64_t, packet=SentPacket)
-    cdef _on_lost(self, LossSpace state, int64_t now)
+    @cython.locals(newest=int64_t, expiry=int64_t, packet=SentPacket)
+    cdef _on_lost(self, LossSpace state, bint persistent, int64_t now)
     @cython.locals(other=LossSpace)
-    cdef bint _lengthens(self, LossSpace state, SentPacket packet, int64_t duration) except -1
+    cdef bint _lengthens(self, LossSpace state, SentPacket packet) except -1
     cdef _begin_epoch(self, bint undo)
     cdef _drop_lost(self, SentPacket packet)
     @cython.locals(ring=PacketRing, packet=SentPacket)

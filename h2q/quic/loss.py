@@ -385,14 +385,12 @@ class Recovery:
             self._flight_before = self._flight_high
             self._flight_high = self.bytes_in_flight
         # RFC 9002 section 7.8: in slow start half a window in flight is use enough, for it doubles every round.
-        if congestion.cwnd < congestion.ssthresh:
-            congestion.app_limited = 2 * used < congestion.cwnd
-        else:
-            congestion.app_limited = used + 3 * congestion.mtu < congestion.cwnd
+        limit = 2 * used if congestion.cwnd < congestion.ssthresh else used + 3 * congestion.mtu
         congestion.srtt = self.rtt.smoothed
         congestion.on_ack(sample, new_round, now)
         for packet in self.acked:
             if packet.in_flight:
+                congestion.app_limited = limit < congestion.cwnd
                 congestion.on_acked(packet, now)
 
     def _check_gaps(self, state: LossSpace, low: int, high: int) -> None:
@@ -459,6 +457,7 @@ class Recovery:
     def _detect(self, state: LossSpace, now: int) -> None:
         """RFC 9002 appendix A.10: from the oldest packet up to the first that may still arrive."""
         delay = self.rtt.loss_delay()
+        persistent = False
         state.loss_time = 0
         ring = state._ring
         slots = ring.slots
@@ -477,13 +476,15 @@ class Recovery:
             ring.head += 1
             self._remove(state, packet)
             self.lost.append(packet)
+            if packet.ack_eliciting and packet.in_flight and self._lengthens(state, packet):
+                persistent = True
         if ring.head == ring.tail:
             ring.oldest()
             state._run_start = -1
             if state._breaks:
                 state._breaks.clear()
         if self.lost:
-            self._on_lost(state, now)
+            self._on_lost(state, persistent, now)
         passive = state._passive
         while passive.head < passive.tail:
             packet = passive.slots[passive.head & passive.mask]
@@ -499,11 +500,9 @@ class Recovery:
         if packet.in_flight:
             self.bytes_in_flight -= packet.size
 
-    def _on_lost(self, state: LossSpace, now: int) -> None:
+    def _on_lost(self, state: LossSpace, persistent: bool, now: int) -> None:
         """RFC 9002 appendix B.8: the window's answer to what `_detect` found."""
         newest = -1
-        persistent = False
-        duration = _PERSISTENT * self.rtt.pto(self.max_ack_delay)
         for packet in self.lost:
             self.lost_packets += 1
             self.lost_bytes += packet.size
@@ -511,8 +510,6 @@ class Recovery:
                 self._ecn_lost += 1
             if packet.in_flight and not packet.is_probe and packet.time_sent > newest:
                 newest = packet.time_sent
-            if packet.ack_eliciting and packet.in_flight and self._lengthens(state, packet, duration):
-                persistent = True
         if newest >= 0 and self.congestion.on_lost(newest, now):
             self._begin_epoch(True)
         expiry = now + 2 * self.rtt.pto(self.max_ack_delay)
@@ -529,8 +526,8 @@ class Recovery:
             self.congestion.on_persistent(now)
         self._judge_ecn()
 
-    def _lengthens(self, state: LossSpace, packet: SentPacket, duration: int) -> bool:
-        """RFC 9002 section 7.6.2: a run of losses, with nothing that arrived in between, lasts longer than this."""
+    def _lengthens(self, state: LossSpace, packet: SentPacket) -> bool:
+        """RFC 9002 section 7.6.2: a run of losses, with nothing that arrived in between, lasts too long."""
         if self.rtt.first_sample_time < 0 or packet.time_sent <= self.rtt.first_sample_time:
             return False
         while state._breaks and state._breaks[0] < packet.pn:
@@ -542,7 +539,7 @@ class Recovery:
         if state._run_start < 0:
             state._run_start = packet.time_sent
             return False
-        if packet.time_sent - state._run_start <= duration:
+        if packet.time_sent - state._run_start <= _PERSISTENT * self.rtt.pto(self.max_ack_delay):
             return False
         state._run_start = -1
         return True

@@ -17,8 +17,8 @@ class Congestion:
     """Base of all controllers, and of one's own: a subclass overrides `on_acked` and `reduce`, and more if it likes.
 
     ``cwnd`` and ``ssthresh`` in bytes, ``mtu`` the size of a full datagram. ``recovery_start``: when the current
-    recovery period began, -1 outside of any. Before each acknowledgement `Recovery` sets ``srtt`` (ns) and
-    ``app_limited``: the sender did not use its window, which therefore must not grow (RFC 9002 section 7.8).
+    recovery period began, -1 outside of any. Before each `on_ack` `Recovery` sets ``srtt`` (ns), before each
+    `on_acked` ``app_limited``: the sender did not use its window, which must not grow (RFC 9002 section 7.8).
     The methods must not raise.
     """
 
