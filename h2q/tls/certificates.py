@@ -10,6 +10,7 @@ import datetime
 import functools
 import ipaddress
 import os
+import re
 import ssl
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -44,6 +45,7 @@ MIN_RSA_BITS = 2048
 REMEMBERED_CHAINS = 64
 
 _PEM = b"-----BEGIN "
+_LABEL = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
 
 # What reading a certificate raises, when it is loaded or when a field is asked for.
 _UNREADABLE = (
@@ -177,20 +179,22 @@ def subject_of(name: str) -> Subject:
     try:
         return x509.IPAddress(ipaddress.ip_address(name))
     except ValueError:
-        pass
-    try:
         return x509.DNSName(ascii_name(name))
-    except ValueError as error:
-        raise InvalidArgument(f"{name!r} is neither a host name nor an IP address") from error
 
 
 def ascii_name(name: str) -> str:
-    """A host name as the wire has it: A-labels, no dot behind them (RFC 6066 section 3)."""
+    """A host name as the wire has it: A-labels, no dot behind them (RFC 6066 section 3).
+
+    InvalidArgument for what is none. An underscore may stand in it, though no certificate can be for such a name.
+    """
     try:
         plain = name if name.isascii() else name.encode("idna").decode("ascii")
     except UnicodeError as error:
         raise InvalidArgument(f"{name!r} is not a host name: {error}") from error
-    return plain.removesuffix(".")
+    plain = plain.removesuffix(".")
+    if len(plain) > 253 or not all(_LABEL.fullmatch(label) for label in plain.split(".")):
+        raise InvalidArgument(f"{name!r} is neither a host name nor an IP address")
+    return plain
 
 
 def _check_ca_usage(policy: object, certificate: x509.Certificate, extension: x509.ExtensionType | None) -> None:

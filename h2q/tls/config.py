@@ -81,7 +81,7 @@ def _utc_now() -> datetime.datetime:
     return datetime.datetime.now(datetime.UTC)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class TLSConfig:
     """The options of TLS. Everything is read and checked at construction: files, keys, roots.
 
@@ -93,12 +93,13 @@ class TLSConfig:
     alpn: Sequence[str | bytes] = ()
     #: Client: the host name (asked for by SNI) or IP address that the server's certificate must be for.
     server_name: str | None = None
-    #: Client: check the server's certificate. Without it anybody can be the server.
+    #: Check the peer's certificate. Without it anybody can be the peer: what a client's or server's certificate says
+    #: is then for the program to judge, by ``peer_certificates``.
     verify: bool = True
     #: Certificates to show, end entity first: objects, PEM or DER bytes, or a path. A server must have them.
     certificate_chain: CertificateSource | None = None
     #: Key of the first certificate: an object, PEM or DER bytes, or a path.
-    private_key: KeySource | None = None
+    private_key: KeySource | None = field(default=None, repr=False)
     #: Certificates that chains must lead to: objects, PEM or DER bytes, or a path; None: those that the system trusts.
     roots: CertificateSource | None = None
     #: Server: ask clients for a certificate: "none", "optional" (checked when there is one), "required".
@@ -165,6 +166,10 @@ class TLSConfig:
             return None
         if not isinstance(self.server_name, str):
             raise TypeError(f"server_name must be a str, not {type(self.server_name).__name__}")
+        if self.verify and "_" in self.server_name:
+            raise InvalidArgument(
+                f"no certificate can be for {self.server_name!r}: an underscore is not for host names"
+            )
         return subject_of(self.server_name)
 
     def _credentials(self) -> Credentials | None:
@@ -181,7 +186,7 @@ class TLSConfig:
         if given is not None:
             # Named to clients only where the program chose them: a system's roots are 140 names and help nobody.
             authorities = tuple(dict.fromkeys(root.subject.public_bytes() for root in given))
-        if not (self.verify and self.server_name is not None) and self.client_auth == "none":
+        if not self.verify or (self.server_name is None and self.client_auth == "none"):
             return None, authorities
         return Verifier(system_roots() if given is None else given), authorities
 

@@ -185,7 +185,13 @@ class Handshake:
                 raise PeerFault(
                     Alert.UNEXPECTED_MESSAGE, f"{end - stop} bytes behind {MESSAGE_NAMES[kind]}, where keys change"
                 )
-            method(self, bytes(source[position:stop]))
+            message = bytes(source[position:stop])
+            if stop == end:
+                # Nothing is kept while the last message is read: the sink may come back with more from inside it.
+                self._pending = bytearray()
+                method(self, message)
+                return
+            method(self, message)
             position = stop
         if position or source is data:
             self._pending = bytearray(source[position:])
@@ -240,7 +246,7 @@ class Handshake:
         keys.update(message)
 
     def _identify(self, entries: Sequence[bytes], subject: Subject | None) -> None:
-        """Reads the peer's chain and, where the configuration has something to check it with, checks it."""
+        """Reads the peer's chain and, unless the configuration says not to, checks it."""
         verifier = self.config.verifier
         if verifier is None:
             identity = PeerIdentity(parse_chain(entries))

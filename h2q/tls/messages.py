@@ -406,6 +406,8 @@ def parse_certificate_request(body: bytes) -> CertificateRequest:
     extensions = parse_extensions(reader.vector(2), CERTIFICATE_REQUEST, "CertificateRequest")
     reader.finish()
     algorithms = parse_signature_algorithms(required(extensions, EXT_SIGNATURE_ALGORITHMS, "CertificateRequest"))
+    if EXT_SIGNATURE_ALGORITHMS_CERT in extensions:
+        parse_signature_algorithms(extensions[EXT_SIGNATURE_ALGORITHMS_CERT])
     authorities = extensions.get(EXT_CERTIFICATE_AUTHORITIES)
     return CertificateRequest(context, algorithms, [] if authorities is None else parse_authorities(authorities))
 

@@ -23,6 +23,7 @@ from .codepoints import (
     EXT_QUIC_TRANSPORT_PARAMETERS,
     EXT_SERVER_NAME,
     EXT_SIGNATURE_ALGORITHMS,
+    EXT_SIGNATURE_ALGORITHMS_CERT,
     EXT_SUPPORTED_GROUPS,
     EXT_SUPPORTED_VERSIONS,
     FINISHED,
@@ -145,6 +146,8 @@ class ServerHandshake(Handshake):
 
     def _pick_scheme(self, extensions: dict[int, bytes]) -> int:
         offered = parse_signature_algorithms(required(extensions, EXT_SIGNATURE_ALGORITHMS, "ClientHello"))
+        if EXT_SIGNATURE_ALGORITHMS_CERT in extensions:
+            parse_signature_algorithms(extensions[EXT_SIGNATURE_ALGORITHMS_CERT])
         scheme = choose(offered, self.config.signature_algorithms, self._credentials.kind)
         if scheme is None:
             # RFC 8446 section 4.4.2.2

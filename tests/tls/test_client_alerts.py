@@ -252,6 +252,7 @@ CASES = [
         "CR: extension of ClientHello", Alert.ILLEGAL_PARAMETER, REQUEST, added(10, b"\x00\x02\x00\x1d"), "4.2", **ASKED
     ),
     case("CR: authorities empty", Alert.DECODE_ERROR, REQUEST, added(47, b"\x00\x00"), "4.2.4", **ASKED),
+    case("CR: algorithms for certificates", Alert.DECODE_ERROR, REQUEST, added(50, b"\x00\x01x"), "4.2.3", **ASKED),
     case("CR: trailing byte", Alert.DECODE_ERROR, REQUEST, extend, "4.3.2", **ASKED),
     # Certificate
     case("no certificate", Alert.DECODE_ERROR, CERTIFICATE, lambda data: message(11, bytes(4)), "4.4.2.4"),

@@ -16,6 +16,7 @@ from tlskit import (
     message,
     private_key,
     root,
+    self_signed,
     server_config,
     split_messages,
 )
@@ -69,9 +70,8 @@ def check_agreement(pair):
 )
 def test_every_group_signature_and_cipher(suite, group, scheme):
     kind = KEYS[SCHEMES[scheme].name]
-    verify = kind != "ed448"  # the verifier of chains has no Ed448
     pair = Pair(
-        client_config(cipher_suites=[suite], groups=[group], signature_algorithms=[scheme], verify=verify),
+        client_config(cipher_suites=[suite], groups=[group], signature_algorithms=[scheme]),
         server_config(**leaf(kind).credentials),
     ).run()
     check_agreement(pair)
@@ -155,6 +155,20 @@ def test_messages_split_once_at_each_position():
                     receiver.receive(level, data[:cut])
                     receiver.receive(level, memoryview(data)[cut:])
         assert pair.complete
+
+
+@pytest.mark.parametrize("piece", [None, 5])
+def test_the_sink_may_come_back_from_inside_a_call(piece):
+    class Eager(TicketRecorder):
+        def on_handshake_complete(self):
+            super().on_handshake_complete()
+            pair.client.receive(APPLICATION, ticket_message()[:20])
+
+    pair = Pair(client_sink=Eager())
+    pair.run(piece=piece)
+    pair.client.receive(APPLICATION, ticket_message()[20:])
+    check_agreement(pair)
+    assert len(pair.client_sink.tickets) == 1
 
 
 def test_empty_data_changes_nothing():
@@ -339,6 +353,13 @@ def test_client_whose_key_cannot_sign_as_asked_sends_no_certificate():
     ).run()
     check_agreement(pair)
     assert pair.server.peer_certificates == []
+
+
+def test_client_certificate_that_the_program_judges():
+    mine = self_signed("me", hosts=())
+    pair = Pair(client_config(**mine.credentials), server_config(client_auth="required", verify=False)).run()
+    check_agreement(pair)
+    assert pair.server.peer_certificates == [mine.certificate]
 
 
 def test_client_certificate_with_intermediates():

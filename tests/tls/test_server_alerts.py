@@ -159,6 +159,7 @@ CASES = [
     case("groups odd", Alert.DECODE_ERROR, HELLO, extension(10, b"\x00\x03\x00\x1d\x00"), "4.2.7"),
     case("groups with a tail", Alert.DECODE_ERROR, HELLO, extension(10, lambda data: data + b"\x00"), "4.2.7"),
     case("signature algorithms empty", Alert.DECODE_ERROR, HELLO, extension(13, b"\x00\x00"), "4.2.3"),
+    case("algorithms for certificates empty", Alert.DECODE_ERROR, HELLO, added(50, b"\x00\x00"), "4.2.3"),
     case(
         "no signature of our key", Alert.HANDSHAKE_FAILURE, HELLO, extension(13, b"\x00\x04\x08\x07\x04\x01"), "4.4.2.2"
     ),
