@@ -12,6 +12,7 @@ cdef class SendLimit:
     cpdef bint should_say_blocked(self) except -1
 
 @cython.final
+@cython.freelist(64)
 cdef class ReceiveWindow:
     cdef readonly int64_t window, max_window, pending, updated_at
     cdef public int64_t maximum, received

@@ -22,7 +22,7 @@ class CryptoStream(SendStream):
     __slots__ = ("_ahead", "delivered")
 
     def __init__(self) -> None:
-        SendStream.__init__(self, -1, MAX_VARINT)
+        self.begin(-1, MAX_VARINT)
         self.delivered = 0
         self._ahead: Reassembly | None = None
 

@@ -13,7 +13,9 @@ cdef class Reassembly:
 
     cpdef int64_t size(self) except -1
     cpdef bint insert(self, int64_t offset, object data, int64_t length) except -1
-    @cython.locals(key=int64_t, within=int64_t, done=int64_t, part=int64_t, chunk=bytearray)
+    @cython.locals(
+        key=int64_t, within=int64_t, done=int64_t, part=int64_t, size=int64_t, chunk=bytearray
+    )
     cdef _write(self, int64_t offset, object data, int64_t length)
     @cython.locals(start=int64_t, stop=int64_t)
     cpdef int64_t take(self, int64_t position, list ready) except -1

@@ -51,13 +51,18 @@ class Reassembly:
             part = CHUNK - within
             if part > length - done:
                 part = length - done
+            piece = data if part == length else data[done : done + part]
             chunk: bytearray | None = self._chunks.get(key)
             if chunk is None:
                 chunk = bytearray(within)
                 self._chunks[key] = chunk
-            elif len(chunk) < within:
-                chunk += bytes(within - len(chunk))
-            chunk[within : within + part] = data if part == length else data[done : done + part]
+            size = len(chunk)
+            if size <= within:
+                if size < within:
+                    chunk += bytes(within - size)
+                chunk += piece
+            else:
+                chunk[within : within + part] = piece
             done += part
             key += 1
             within = 0

@@ -7,6 +7,7 @@ from .reassembly cimport Reassembly
 cdef int64_t FINAL_SIZE_ERROR, FLOW_CONTROL_ERROR, INTERNAL_ERROR
 
 @cython.final
+@cython.freelist(64)
 cdef class RecvStream:
     cdef readonly int64_t stream_id, ready_offset, delivered, final_size, reset_code, stop_code
     cdef readonly bint stopped, ready_fin
@@ -16,6 +17,7 @@ cdef class RecvStream:
     cdef public bint stop_pending
     cdef Reassembly _ahead
 
+    cdef begin(self, int64_t stream_id, ReceiveWindow window)
     cpdef int64_t buffered(self) except -1
     @cython.locals(length=int64_t, stop=int64_t, received=int64_t, position=int64_t, fresh=bint)
     cpdef int64_t receive(self, int64_t offset, object data, bint fin) except -1

@@ -39,6 +39,10 @@ class RecvStream:
     )
 
     def __init__(self, stream_id: int, window: ReceiveWindow) -> None:
+        self.begin(stream_id, window)
+
+    def begin(self, stream_id: int, window: ReceiveWindow) -> None:
+        """The values of a new one; made by ``__new__`` alone, it needs this first."""
         self.stream_id = stream_id
         self.window = window
         self.ready: list[Any] = []

@@ -14,6 +14,7 @@ cdef class SendStream:
     cdef RangeSet _acked, _lost
     cdef bint _fin_lost, _empty_lost
 
+    cdef begin(self, int64_t stream_id, int64_t limit)
     cpdef int64_t credit(self) except? -1
     cpdef bint raise_limit(self, int64_t limit) except -1
     cpdef bint should_say_blocked(self) except -1

@@ -45,6 +45,10 @@ class SendStream:
     )
 
     def __init__(self, stream_id: int, limit: int = 0) -> None:
+        self.begin(stream_id, limit)
+
+    def begin(self, stream_id: int, limit: int) -> None:
+        """The values of a new one; made by ``__new__`` alone, it needs this first."""
         self.stream_id = stream_id
         self.limit = limit
         self.buffer = SendBuffer()

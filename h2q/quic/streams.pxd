@@ -9,6 +9,7 @@ from .send_stream cimport SendStream
 cdef int64_t MAX_STREAMS, STREAM_LIMIT_ERROR, STREAM_STATE_ERROR
 
 @cython.final
+@cython.freelist(64)
 cdef class Stream:
     cdef readonly int64_t stream_id
     cdef readonly bint is_local, is_bidi
@@ -18,6 +19,7 @@ cdef class Stream:
     cdef public bint queued, closed
     cdef public int64_t wants, close_code
 
+    cdef begin(self, int64_t stream_id, bint is_local, bint is_bidi, SendStream send, RecvStream recv)
     cpdef set_close_code(self, int64_t error_code)
     cpdef bint is_done(self) except -1
 
@@ -52,7 +54,9 @@ cdef class Streams:
     cpdef Stream find(self, int64_t stream_id)
     @cython.locals(ids=LocalIds, stream_id=int64_t)
     cpdef Stream open(self, bint bidi)
-    @cython.locals(send=SendStream, recv=RecvStream, stream=Stream, limit=int64_t, size=int64_t)
+    @cython.locals(
+        send=SendStream, recv=RecvStream, window=ReceiveWindow, stream=Stream, limit=int64_t, size=int64_t
+    )
     cdef Stream _create(self, int64_t stream_id, bint local, bint bidi)
     @cython.locals(stream=Stream, local=bint, bidi=bint, ordinal=int64_t, ours=LocalIds, theirs=PeerIds)
     cpdef Stream for_peer_frame(self, int64_t stream_id, bint to_send_side)

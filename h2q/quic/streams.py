@@ -39,6 +39,12 @@ class Stream:
     def __init__(
         self, stream_id: int, is_local: bool, is_bidi: bool, send: SendStream | None, recv: RecvStream | None
     ) -> None:
+        self.begin(stream_id, is_local, is_bidi, send, recv)
+
+    def begin(
+        self, stream_id: int, is_local: bool, is_bidi: bool, send: SendStream | None, recv: RecvStream | None
+    ) -> None:
+        """The values of a new one; made by ``__new__`` alone, it needs this first."""
         self.stream_id = stream_id
         self.is_local = is_local
         self.is_bidi = is_bidi
@@ -196,7 +202,8 @@ class Streams:
                 limit = self._send_bidi_local
             else:
                 limit = self._send_bidi_remote
-            send = SendStream(stream_id, limit)
+            send = SendStream.__new__(SendStream)
+            send.begin(stream_id, limit)
         if bidi or not local:
             if not bidi:
                 size = self._window_uni
@@ -204,8 +211,12 @@ class Streams:
                 size = self._window_bidi_local
             else:
                 size = self._window_bidi_remote
-            recv = RecvStream(stream_id, ReceiveWindow(size, self.max_window))
-        stream = Stream(stream_id, local, bidi, send, recv)
+            window = ReceiveWindow.__new__(ReceiveWindow)
+            window.begin(size, self.max_window)
+            recv = RecvStream.__new__(RecvStream)
+            recv.begin(stream_id, window)
+        stream = Stream.__new__(Stream)
+        stream.begin(stream_id, local, bidi, send, recv)
         self._table[stream_id] = stream
         return stream
 

@@ -267,7 +267,7 @@ class TestFragments:
     """Floods of tiny frames (RFC 9000 section 21.6: stream fragmentation attacks)."""
 
     @pytest.mark.rfc("9000", "21.6")
-    def test_single_bytes_that_touch_take_no_more_than_their_bytes(self):
+    def test_single_bytes_that_touch_take_little_more_than_their_bytes(self):
         for order in (range(1, 50_000), range(49_999, 0, -1)):
             ahead = Reassembly()
             for offset in order:
