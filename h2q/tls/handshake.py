@@ -210,7 +210,10 @@ class Handshake:
 
     def _own_transport_parameters(self) -> bytes:
         parameters = self._transport_parameters
-        return bytes(parameters() if callable(parameters) else parameters)
+        if callable(parameters):
+            # Asked once: a second ClientHello says what the first one did (RFC 8446 section 4.1.2).
+            parameters = self._transport_parameters = parameters()
+        return bytes(parameters)
 
     def _choose_suite(self, cipher_suite: int) -> KeySchedule:
         self.cipher_suite = cipher_suite
