@@ -47,7 +47,7 @@ def cubic_window(w_max: float, start: float, seconds: float) -> float:
 
 
 @pytest.mark.rfc("9438", "4.2")
-@pytest.mark.parametrize("segments", [500, 2000, 20_000])
+@pytest.mark.parametrize("segments", [500, 2000])
 def test_the_window_follows_the_cubic_function(segments: int) -> None:
     congestion = Cubic(MTU)
     congestion.cwnd = segments * MTU
