@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, mlkem, x25519
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from .alerts import Alert, PeerFault
-from .codepoints import GROUP_NAMES, SECP256R1, SECP384R1, X25519, X25519MLKEM768
+from .codepoints import GROUP_NAMES, SECP256R1, SECP384R1, X25519MLKEM768
 
 Random = Callable[[int], bytes]
 
@@ -62,40 +62,35 @@ def _ec_public(private: ec.EllipticCurvePrivateKey) -> bytes:
 class KeyShare:
     """A client's share: ``group``, ``public`` (``key_exchange`` of the ClientHello), and the private keys."""
 
-    __slots__ = ("_curve", "_kem", "_x25519", "group", "public")
+    __slots__ = ("_kem", "_private", "group", "public")
 
     def __init__(self, group: int, random: Random) -> None:
         self.group = group
-        self._x25519: x25519.X25519PrivateKey | None = None
-        self._curve: ec.EllipticCurvePrivateKey | None = None
         self._kem: mlkem.MLKEM768PrivateKey | None = None
-        if group == X25519:
-            self._x25519 = x25519.X25519PrivateKey.from_private_bytes(random(32))
-            self.public = self._x25519.public_key().public_bytes_raw()
-        elif group == X25519MLKEM768:
+        self._private: x25519.X25519PrivateKey | ec.EllipticCurvePrivateKey
+        if group in _CURVES:
+            self._private = _ec_private(group, random)
+            self.public = _ec_public(self._private)
+            return
+        first = b""
+        if group == X25519MLKEM768:
             self._kem = mlkem.MLKEM768PrivateKey.from_seed_bytes(random(64))
-            self._x25519 = x25519.X25519PrivateKey.from_private_bytes(random(32))
-            self.public = self._kem.public_key().public_bytes_raw() + self._x25519.public_key().public_bytes_raw()
-        else:
-            self._curve = _ec_private(group, random)
-            self.public = _ec_public(self._curve)
+            first = self._kem.public_key().public_bytes_raw()
+        self._private = x25519.X25519PrivateKey.from_private_bytes(random(32))
+        self.public = first + self._private.public_key().public_bytes_raw()
 
     def shared_secret(self, peer: bytes) -> bytes:
         """The (EC)DHE input of the key schedule, from the server's ``key_exchange``."""
-        if self._curve is not None:
-            return _ec_secret(self._curve, peer, self.group)
-        first = b""
-        if self._kem is not None:
-            if len(peer) != _MLKEM_CIPHERTEXT + _X25519_KEY:
-                raise _bad_share(self.group, f"{len(peer)} bytes, not {_MLKEM_CIPHERTEXT + _X25519_KEY}")
-            try:
-                first = self._kem.decapsulate(peer[:_MLKEM_CIPHERTEXT])
-            except ValueError:
-                raise _bad_share(self.group, "the ciphertext cannot be decapsulated") from None
-            peer = peer[_MLKEM_CIPHERTEXT:]
-        if self._x25519 is None:
-            raise AssertionError("a share without a private key")
-        return first + _x25519_secret(self._x25519, peer, self.group)
+        private = self._private
+        if isinstance(private, ec.EllipticCurvePrivateKey):
+            return _ec_secret(private, peer, self.group)
+        if self._kem is None:
+            return _x25519_secret(private, peer, self.group)
+        if len(peer) != _MLKEM_CIPHERTEXT + _X25519_KEY:
+            raise _bad_share(self.group, f"{len(peer)} bytes, not {_MLKEM_CIPHERTEXT + _X25519_KEY}")
+        # FIPS 203 section 6.3: a ciphertext that is wrong gives a secret that nobody else has, and no error.
+        first = self._kem.decapsulate(peer[:_MLKEM_CIPHERTEXT])
+        return first + _x25519_secret(private, peer[_MLKEM_CIPHERTEXT:], self.group)
 
 
 def respond(group: int, peer: bytes, random: Random) -> tuple[bytes, bytes]:

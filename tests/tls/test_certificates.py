@@ -7,7 +7,7 @@ import subprocess
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import dsa, ec
+from cryptography.hazmat.primitives.asymmetric import ec, x25519
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from tlskit import (
@@ -120,6 +120,13 @@ BAD = {
         Alert.BAD_CERTIFICATE,
         "RSA key of 1024 bits; 2048 is the least",
     ),
+    "names that cannot be read": (
+        lambda: root().issue(
+            hosts=(), extra=[(x509.UnrecognizedExtension(x509.SubjectAlternativeName.oid, b"\x04\x01x"), False)]
+        ),
+        Alert.BAD_CERTIFICATE,
+        "the chain of the certificate of «CN=leaf» cannot be read",
+    ),
     "unknown critical extension": (lambda: root().issue(extra=[UNKNOWN]), Alert.CERTIFICATE_UNKNOWN, "critical"),
     "missing intermediate": (
         lambda: Issued(below_middle()[1].certificate, private_key()),
@@ -188,7 +195,14 @@ def test_server_certificate_that_is_wrong(make, alert, text):
     assert error.code == 0x100 + alert
 
 
-SERVERS_ALONE = {"wrong name", "only addresses", "many names", "no names", "not for servers"}
+SERVERS_ALONE = {
+    "names that cannot be read",
+    "wrong name",
+    "only addresses",
+    "many names",
+    "no names",
+    "not for servers",
+}
 BAD_OF_CLIENTS = {name: case for name, case in BAD.items() if name not in SERVERS_ALONE}
 
 
@@ -243,7 +257,7 @@ def test_no_roots():
 
 
 def test_key_of_a_type_that_tls_does_not_know():
-    key = dsa.generate_private_key(2048)
+    key = x25519.X25519PrivateKey.generate()
     issued = root().issue(key=key)
     with pytest.raises(TLSAlert, match="type that is not supported") as caught:
         PeerIdentity(issued.chain)
@@ -419,6 +433,15 @@ def test_a_loop_of_issuers_ends():
     assert caught.value.alert in (Alert.UNKNOWN_CA, Alert.BAD_CERTIFICATE)
 
 
+def test_many_issuers_of_one_name_end():
+    """Each certificate of the chain could be the issuer of each: the paths are more than anybody can follow."""
+    key = private_key("p256", 1)
+    authority_of_itself = Issued(None, None).issue("a", ca=True, key=key)
+    issuers = [authority_of_itself.issue("a", ca=True, key=key).certificate for _ in range(MAX_CHAIN - 1)]
+    error = refused(Issued(authority_of_itself.issue().certificate, private_key(), issuers))
+    assert error.alert in (Alert.UNKNOWN_CA, Alert.BAD_CERTIFICATE)
+
+
 def test_rsa_pss_keys(tmp_path, peer):
     """A key that may sign by PSS alone is used with the schemes of its own (RFC 8446 section 4.2.3)."""
     openssl = peer("openssl")
@@ -504,7 +527,7 @@ def test_what_cannot_be_loaded(tmp_path):
     for call in (
         lambda: load_certificates([b"x"]),
         lambda: load_private_key(7),
-        lambda: load_private_key(dsa.generate_private_key(1024)),
+        lambda: load_private_key(x25519.X25519PrivateKey.generate()),
         lambda: load_chain(issued.chain),
         lambda: TLSConfig(roots=7),
     ):

@@ -21,7 +21,7 @@ from tlskit import (
     split_messages,
 )
 
-from h2q.errors import InvalidArgument, InvalidState
+from h2q.errors import InvalidArgument, InvalidState, LocalError
 from h2q.tls import (
     APPLICATION,
     HANDSHAKE,
@@ -31,6 +31,7 @@ from h2q.tls import (
     ServerHandshake,
     TLSAlert,
     TLSConfig,
+    signatures,
 )
 from h2q.tls.codepoints import CIPHER_SUITES, GROUP_NAMES, SECP256R1, SECP384R1, X25519, X25519MLKEM768
 from h2q.tls.signatures import SCHEMES
@@ -516,9 +517,6 @@ def test_what_the_sink_raises_ends_the_handshake():
 
 
 def test_a_key_that_does_not_sign_is_our_fault(monkeypatch):
-    from h2q.errors import LocalError
-    from h2q.tls import signatures
-
     config = server_config(**leaf("ed25519").credentials)
     pair = Pair(client_config(), config)
     scheme = signatures.SCHEMES[0x0403]
@@ -527,6 +525,13 @@ def test_a_key_that_does_not_sign_is_our_fault(monkeypatch):
     with pytest.raises(LocalError) as caught:
         pair.run()
     assert caught.value.alert == Alert.INTERNAL_ERROR
+
+
+def test_a_key_that_is_too_short_for_a_signature_is_our_fault():
+    server = server_config(**root().issue(key=private_key("rsa1024")).credentials, signature_algorithms=[0x0806])
+    with pytest.raises(LocalError, match="cannot sign with rsa_pss_rsae_sha512") as caught:
+        Pair(client_config(verify=False), server).run()
+    assert caught.value.code == 0x150
 
 
 def test_combinations_of_shares_and_groups():
