@@ -55,7 +55,7 @@ class CryptoStream(SendStream):
         if length > 0:
             if self._ahead is None:
                 self._ahead = Reassembly()
-            if not self._ahead.insert(offset, data, length):
+            if self._ahead.insert(offset, data, length) < 0:
                 raise RemoteError("CRYPTO data comes in too many fragments", CRYPTO_BUFFER_EXCEEDED)
         return b""
 

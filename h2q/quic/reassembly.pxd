@@ -12,7 +12,8 @@ cdef class Reassembly:
     cdef bint _discarding
 
     cpdef int64_t size(self) except -1
-    cpdef bint insert(self, int64_t offset, object data, int64_t length) except -1
+    @cython.locals(new=int64_t)
+    cpdef int64_t insert(self, int64_t offset, object data, int64_t length) except? -2
     @cython.locals(
         key=int64_t, within=int64_t, done=int64_t, part=int64_t, size=int64_t, chunk=bytearray
     )

@@ -32,16 +32,17 @@ class Reassembly:
         """How many bytes have arrived ahead of their turn."""
         return self._ranges.size
 
-    def insert(self, offset: int, data: Any, length: int) -> bool:
-        """Keeps ``data``; False, and nothing is kept, when it would be one range too many."""
-        if self._ranges.add(offset, offset + length) == 0:
-            return True
+    def insert(self, offset: int, data: Any, length: int) -> int:
+        """Keeps ``data``: how many of its bytes are new; -1, and nothing is kept, when it is one range too many."""
+        new = self._ranges.add(offset, offset + length)
+        if new == 0:
+            return 0
         if len(self._ranges) > MAX_RANGES:
             self._ranges.remove(offset, offset + length)
-            return False
+            return -1
         if not self._discarding:
             self._write(offset, data, length)
-        return True
+        return new
 
     def _write(self, offset: int, data: Any, length: int) -> None:
         key = offset // CHUNK

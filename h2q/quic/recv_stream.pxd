@@ -10,7 +10,7 @@ cdef int64_t FINAL_SIZE_ERROR, FLOW_CONTROL_ERROR, INTERNAL_ERROR
 @cython.freelist(64)
 cdef class RecvStream:
     cdef readonly int64_t stream_id, ready_offset, delivered, final_size, reset_code, stop_code
-    cdef readonly bint stopped, ready_fin
+    cdef readonly bint stopped, ready_fin, repeated
     cdef readonly ReceiveWindow window
     cdef readonly list ready
     cdef public int64_t discarded
@@ -23,7 +23,8 @@ cdef class RecvStream:
     cpdef int64_t receive(self, int64_t offset, object data, bint fin) except -1
     @cython.locals(position=int64_t)
     cdef _deliver(self, object data, int64_t stop)
-    cdef _keep(self, int64_t offset, object data, int64_t length)
+    @cython.locals(new=int64_t)
+    cdef int64_t _keep(self, int64_t offset, object data, int64_t length) except -1
     @cython.locals(ready=list)
     cpdef list take(self)
     @cython.locals(received=int64_t)

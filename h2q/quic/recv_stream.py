@@ -20,7 +20,7 @@ class RecvStream:
     ``delivered`` is the offset up to which everything has come in order; ``final_size``, ``reset_code`` and
     ``stop_code`` are -1 where there is none. ``discarded`` are bytes that the peer's credit on the connection paid for
     and no application will see: the connection gives them back and sets 0. ``stop_pending``: STOP_SENDING is to be
-    written."""
+    written. ``repeated``: the last frame brought nothing that was not known."""
 
     __slots__ = (
         "_ahead",
@@ -30,6 +30,7 @@ class RecvStream:
         "ready",
         "ready_fin",
         "ready_offset",
+        "repeated",
         "reset_code",
         "stop_code",
         "stop_pending",
@@ -55,6 +56,7 @@ class RecvStream:
         self.stop_code = -1
         self.stop_pending = False
         self.discarded = 0
+        self.repeated = False
         self._ahead: Reassembly | None = None
 
     def buffered(self) -> int:
@@ -84,13 +86,14 @@ class RecvStream:
                 f"stream {self.stream_id}: final size {stop}, but data came up to {received}", FINAL_SIZE_ERROR
             )
         if self.reset_code >= 0:
+            self.repeated = True
             return 0
         position = self.delivered
         fresh = fin and self.final_size < 0
         if stop > position:
             if offset > position:
-                if length > 0:
-                    self._keep(offset, data, length)
+                if length > 0 and self._keep(offset, data, length) > 0:
+                    fresh = True
             else:
                 self._deliver(data if offset == position else data[position - offset :], stop)
                 fresh = True
@@ -98,6 +101,7 @@ class RecvStream:
             self.final_size = stop
         if fresh and self.delivered == self.final_size and not self.stopped:
             self.ready_fin = True
+        self.repeated = not fresh
         if stop <= received:
             return 0
         self.window.received = stop
@@ -113,13 +117,15 @@ class RecvStream:
             self.discarded += stop - position
         self.delivered = stop
 
-    def _keep(self, offset: int, data: Any, length: int) -> None:
+    def _keep(self, offset: int, data: Any, length: int) -> int:
         if self._ahead is None:
             self._ahead = Reassembly()
             if self.stopped:
                 self._ahead.discard()
-        if not self._ahead.insert(offset, data, length):
+        new = self._ahead.insert(offset, data, length)
+        if new < 0:
             raise RemoteError(f"stream {self.stream_id}: its data comes in too many fragments", INTERNAL_ERROR)
+        return new
 
     def take(self) -> list[Any]:
         """The pieces that wait, in order; from here on they are the caller's."""

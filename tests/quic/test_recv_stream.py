@@ -89,6 +89,32 @@ class TestOrder:
         assert taken(receiving) == CONTENT[:400]
         assert receiving.buffered() == 0 and receiving.window.received == 400
 
+    def test_what_brings_nothing_new_is_told_apart(self):
+        receiving = stream()
+        seen = []
+        for start, stop, fin in (
+            (0, 10, False),
+            (0, 10, False),
+            (3, 5, False),
+            (20, 30, False),
+            (22, 30, False),
+            (25, 31, False),
+            (0, 0, False),
+            (40, 40, False),
+            (10, 15, False),
+            (31, 40, True),
+            (40, 40, True),
+            (15, 25, False),
+            (0, 40, True),
+        ):
+            feed(receiving, start, stop, fin)
+            seen.append(receiving.repeated)
+        assert seen == [not new for new in (1, 0, 0, 1, 0, 1, 0, 0, 1, 1, 0, 1, 0)]
+        receiving = stream()
+        receiving.on_reset(1, 10)
+        feed(receiving, 0, 10)
+        assert receiving.repeated
+
     def test_a_frame_over_everything_that_waits(self):
         receiving = stream()
         for start in (10, 30, 50, CHUNK, 3 * CHUNK):
@@ -271,7 +297,7 @@ class TestFragments:
         for order in (range(1, 50_000), range(49_999, 0, -1)):
             ahead = Reassembly()
             for offset in order:
-                assert ahead.insert(offset, CONTENT[offset : offset + 1], 1)
+                assert ahead.insert(offset, CONTENT[offset : offset + 1], 1) == 1
             ahead._check()
             assert ahead.memory() <= 50_000
             ready = [CONTENT[:1]]
@@ -347,7 +373,9 @@ class Model(RuleBasedStateMachine):
         if wrong is not None:
             refuses(wrong, self.stream, self.stream.receive, *call)
             return
+        new = not self.reset and (not self.came.issuperset(range(start, stop)) or (fin and self.final is None))
         assert self.stream.receive(*call) == max(0, stop - self.highest)
+        assert self.stream.repeated == (not new)
         self.highest = max(self.highest, stop)
         if not self.reset:
             self.came.update(range(start, stop))
