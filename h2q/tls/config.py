@@ -115,6 +115,10 @@ class TLSConfig:
     signature_algorithms: Sequence[int] = DEFAULT_SIGNATURE_ALGORITHMS
     #: Server: answer every first ClientHello by a HelloRetryRequest with a cookie (RFC 8446 section 4.2.2).
     retry_cookie: bool = False
+    #: Server: called with the name that the client asks for (None: it gives none); returns the configuration to go on
+    #: with, or None to go on with this one. For a host that must not be served it may raise a ``TLSAlert``
+    #: (unrecognized_name).
+    select: Callable[[str | None], TLSConfig | None] | None = None
     #: Where the secrets of connections are logged: a path, or a callable that takes a line. It breaks their secrecy.
     keylog: KeyLog | None = None
     #: The time that certificates must be valid at; a naive datetime is UTC.
@@ -150,6 +154,8 @@ class TLSConfig:
             raise InvalidArgument(f"client_auth must be one of {', '.join(CLIENT_AUTH)}, not {self.client_auth!r}")
         if not callable(self.time):
             raise TypeError("time must be a callable")
+        if self.select is not None and not callable(self.select):
+            raise TypeError("select must be a callable or None")
         if self.keylog is not None and not callable(self.keylog):
             os.close(open_for_append(self.keylog))
         assign(self, "protocols", _protocols(self.alpn))

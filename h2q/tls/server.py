@@ -96,6 +96,8 @@ class ServerHandshake(Handshake):
         hello = parse_client_hello(message[4:])
         extensions = hello.extensions
         self._check_hello(hello)
+        if self._first_hello is None:
+            self._select(extensions)
         suite = self._pick_suite(hello)
         groups = parse_supported_groups(required(extensions, EXT_SUPPORTED_GROUPS, "ClientHello"))
         shares = parse_client_shares(required(extensions, EXT_KEY_SHARE, "ClientHello"))
@@ -138,6 +140,21 @@ class ServerHandshake(Handshake):
             # RFC 8446 section 4.2.9
             raise PeerFault(Alert.MISSING_EXTENSION, "pre_shared_key without psk_key_exchange_modes")
 
+    def _select(self, extensions: dict[int, bytes]) -> None:
+        if EXT_SERVER_NAME in extensions:
+            self.server_name = parse_server_name(extensions[EXT_SERVER_NAME])
+        if self.config.select is None:
+            return
+        chosen = self.config.select(self.server_name)
+        if chosen is None:
+            return
+        if not isinstance(chosen, TLSConfig):
+            raise TypeError(f"select must return a TLSConfig or None, not {type(chosen).__name__}")
+        if chosen.credentials is None:
+            raise InvalidArgument("select returned a configuration without certificate_chain and private_key")
+        self.config = chosen
+        self._credentials = chosen.credentials
+
     def _pick_suite(self, hello: ClientHello) -> int:
         for suite in self.config.cipher_suites:
             if suite in hello.cipher_suites:
@@ -166,8 +183,6 @@ class ServerHandshake(Handshake):
         return common[0]
 
     def _read_parameters(self, extensions: dict[int, bytes]) -> None:
-        if EXT_SERVER_NAME in extensions:
-            self.server_name = parse_server_name(extensions[EXT_SERVER_NAME])
         protocols = self.config.protocols
         offered = parse_protocol_names(extensions[EXT_ALPN]) if EXT_ALPN in extensions else []
         if protocols:

@@ -59,6 +59,7 @@ def test_values_that_are_refused(options):
         {"retry_cookie": "yes"},
         {"time": 0},
         {"keylog": 3.5},
+        {"select": 1},
         {"unknown": 1},
     ],
     ids=str,

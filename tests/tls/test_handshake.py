@@ -28,6 +28,7 @@ from h2q.tls import (
     INITIAL,
     Alert,
     ClientHandshake,
+    PeerFault,
     ServerHandshake,
     TLSAlert,
     TLSConfig,
@@ -234,6 +235,42 @@ def test_server_names():
     international = root().issue(hosts=["xn--bcher-kva.example"])
     pair = Pair(client_config(server_name="bücher.example."), server_config(**international.credentials)).run()
     assert pair.server.server_name == "xn--bcher-kva.example"
+
+
+def test_a_configuration_for_each_name():
+    asked = []
+    others = {"example.org": server_config(alpn=["x"], **root().issue(hosts=["example.org"]).credentials)}
+
+    def select(name):
+        asked.append(name)
+        return others.get(name)
+
+    config = server_config(select=select, groups=[SECP256R1])
+    for name, protocol in (("example.org", b"x"), ("localhost", b"h3")):
+        pair = Pair(client_config(server_name=name, alpn=["h3", "x"]), config).run()
+        check_agreement(pair)
+        assert pair.client.alpn == protocol
+    pair = Pair(client_config(server_name=None, verify=False), config).run()
+    # Once for a handshake, with a retry or without.
+    assert asked == ["example.org", "localhost", None]
+
+
+def test_a_name_that_is_not_served():
+    def select(name):
+        raise PeerFault(Alert.UNRECOGNIZED_NAME, f"there is no {name} here")
+
+    with pytest.raises(TLSAlert) as caught:
+        Pair(client_config(), server_config(select=select)).run()
+    assert caught.value.code == 0x170
+
+
+@pytest.mark.parametrize(("chosen", "error"), [(7, TypeError), (client_config(), InvalidArgument)], ids=["7", "client"])
+def test_a_selection_that_cannot_be_used(chosen, error):
+    pair = Pair(client_config(), server_config(select=lambda name: chosen))
+    with pytest.raises(error):
+        pair.run()
+    with pytest.raises(error):
+        pair.server.receive(INITIAL, b"x")
 
 
 def test_transport_parameters_from_a_callable():
