@@ -20,7 +20,9 @@ VALUES = st.sampled_from(
     ["GET", "HEAD", "CONNECT", "https", "/", "", "example.com", "other", "200", "103", "101", "trailers", "a=b; c=d"]
     + ["5", "0", "abc", " padded ", "line\nbreak", "x" * 30, "\xe9"]
 )
-FORMS = st.sampled_from([lambda n, v: (n, v), lambda n, v: (n.encode(), v.encode()), HeaderTuple, NeverIndexedHeaderTuple])
+FORMS = st.sampled_from(
+    [lambda n, v: (n, v), lambda n, v: (n.encode(), v.encode()), HeaderTuple, NeverIndexedHeaderTuple]
+)
 FIELDS = st.builds(lambda form, name, value: form(name, value), FORMS, NAMES, VALUES)
 
 GOOD_REQUEST = [(":method", "GET"), (":scheme", "https"), (":authority", "a"), (":path", "/")]
