@@ -113,7 +113,6 @@ class PacketKey:
 
     def _nonce(self, pn: int) -> bytes:
         # RFC 9001 section 5.3: the nonce is the IV xor the packet number.
-        _ints(pn)
         if not 0 <= pn <= _MAX_PN:
             raise InvalidArgument(f"packet number {pn} is not in 0..{_MAX_PN}")
         if not hasattr(self, "_iv"):
@@ -122,16 +121,17 @@ class PacketKey:
 
     def seal(self, pn: int, header: bytes, payload: Buffer) -> bytes:
         """Ciphertext and tag of ``payload``, ``header`` being authenticated with it."""
+        _ints(pn)
         _exact_bytes(header)
         data = _as_bytes(payload)
         return self._aead.encrypt(self._nonce(pn), data, header)
 
     def open(self, pn: int, header: bytes, ciphertext: Buffer) -> bytes | None:
         """The payload of ``ciphertext``, tag included; None where the tag is wrong."""
+        _ints(pn)
         _exact_bytes(header)
         data = _as_bytes(ciphertext)
         if len(data) < TAG:
-            _ints(pn)
             return None
         nonce = self._nonce(pn)
         try:

@@ -654,8 +654,6 @@ cdef class PacketBuilder:
         cdef int64_t unacked, length, left
         if self._busy or self.is_open or not self.active:
             self._refuse()
-        if key is None:
-            raise TypeError("a PacketKey is required")
         _varint("packet number", pn)
         _check("largest acknowledged", largest_acked, -1, pn - 1)
         # RFC 9000 section 17.1, appendix A.2
@@ -692,8 +690,8 @@ cdef class PacketBuilder:
         """
         cdef int64_t first, head, length
         cdef uint8_t* p
-        if dcid is None or scid is None or token is None:
-            raise TypeError("bytes are required")
+        if dcid is None or scid is None or token is None or key is None:
+            raise TypeError("bytes and a PacketKey are required")
         _check("packet kind", kind, INITIAL, HANDSHAKE)
         first = _type_bits(kind, version)
         _check("length of the connection id", PyBytes_GET_SIZE(dcid), 0, MAX_CID)
@@ -723,8 +721,8 @@ cdef class PacketBuilder:
         """
         cdef int64_t length, size
         cdef uint8_t* p
-        if dcid is None:
-            raise TypeError("bytes are required")
+        if dcid is None or key is None:
+            raise TypeError("bytes and a PacketKey are required")
         size = PyBytes_GET_SIZE(dcid)
         if size > MAX_CID or (key_phase | spin | grease_fixed_bit) & ~1:
             _check("length of the connection id", size, 0, MAX_CID)
@@ -745,10 +743,10 @@ cdef class PacketBuilder:
     cpdef bint put_frame(self, bytes frame) except? -1:
         """An encoded frame; False where it does not fit."""
         cdef Py_ssize_t size
-        if self._busy or not self.is_open:
-            self._refuse()
         if frame is None:
             raise TypeError("bytes are required")
+        if self._busy or not self.is_open:
+            self._refuse()
         size = PyBytes_GET_SIZE(frame)
         if size > self.room:
             return False
@@ -765,10 +763,10 @@ cdef class PacketBuilder:
         cdef int64_t size, more
         cdef int64_t n = 1
         cdef uint8_t* tail
-        if self._busy or not self.is_open:
-            self._refuse()
         if ranges is None:
             raise TypeError("AckRanges are required")
+        if self._busy or not self.is_open:
+            self._refuse()
         size = ranges._frame_size(delay, ect0, ect1, ce)
         if ranges.count == 0 or size > self.room:
             return 0
@@ -806,10 +804,10 @@ cdef class PacketBuilder:
         cdef uint8_t* tail
         cdef uint8_t* p
         cdef int64_t size
-        if self._busy or not self.is_open:
-            self._refuse()
         if buffer is None:
             raise TypeError("a SendBuffer is required")
+        if self._busy or not self.is_open:
+            self._refuse()
         if (<uint64_t>stream_id | <uint64_t>offset | <uint64_t>length) >> 62:
             _varint("stream id", stream_id)
             _varint("offset", offset)
@@ -841,10 +839,10 @@ cdef class PacketBuilder:
         """CRYPTO (RFC 9000 section 19.6) with ``length`` bytes at ``offset`` of ``buffer``; False: no room."""
         cdef uint8_t* tail
         cdef int64_t size
-        if self._busy or not self.is_open:
-            self._refuse()
         if buffer is None:
             raise TypeError("a SendBuffer is required")
+        if self._busy or not self.is_open:
+            self._refuse()
         _varint("offset", offset)
         _varint("length", length)
         size = 1 + varint_length(offset) + varint_length(length) + length
