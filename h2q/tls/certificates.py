@@ -12,6 +12,7 @@ import ipaddress
 import os
 import re
 import ssl
+import threading
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -250,10 +251,11 @@ class Verifier:
     the time in which all certificates on the path are valid: inside it the answer cannot be another.
     """
 
-    __slots__ = ("_accepted", "_roots", "_store")
+    __slots__ = ("_accepted", "_lock", "_roots", "_store")
 
     def __init__(self, roots: Sequence[x509.Certificate]) -> None:
         self._roots = tuple(roots)
+        self._lock = threading.Lock()
         self._store = verification.Store(list(self._roots)) if self._roots else None
         self._accepted: dict[
             tuple[tuple[bytes, ...], Subject | None], tuple[PeerIdentity, datetime.datetime, datetime.datetime]
@@ -270,12 +272,14 @@ class Verifier:
             path = self.check(identity, subject, now)
         except _UNREADABLE as error:
             raise PeerFault(Alert.BAD_CERTIFICATE, f"a certificate cannot be read: {error}") from error
-        self._accepted.pop(key, None)
-        if len(self._accepted) >= REMEMBERED_CHAINS:
-            del self._accepted[next(iter(self._accepted))]
         since = max(certificate.not_valid_before_utc for certificate in path)
         until = min(certificate.not_valid_after_utc for certificate in path)
-        self._accepted[key] = (identity, since, until)
+        # One configuration may serve connections of several threads.
+        with self._lock:
+            self._accepted.pop(key, None)
+            if len(self._accepted) >= REMEMBERED_CHAINS:
+                del self._accepted[next(iter(self._accepted))]
+            self._accepted[key] = (identity, since, until)
         return identity
 
     def check(

@@ -62,6 +62,7 @@ EXT_POST_HANDSHAKE_AUTH: Final = 49
 EXT_SIGNATURE_ALGORITHMS_CERT: Final = 50
 EXT_KEY_SHARE: Final = 51
 EXT_QUIC_TRANSPORT_PARAMETERS: Final = 0x39
+EXT_ENCRYPTED_CLIENT_HELLO: Final = 0xFE0D
 EXTENSION_NAMES: Final = {
     number: name[4:].lower() for name, number in list(globals().items()) if name.startswith("EXT_")
 }

@@ -13,6 +13,7 @@ from functools import lru_cache
 from ..errors import InvalidArgument
 
 HASH_LENGTH = {"sha256": 32, "sha384": 48, "sha512": 64}
+_HASHES = {"sha256": hashlib.sha256, "sha384": hashlib.sha384, "sha512": hashlib.sha512}
 
 
 def hkdf_extract(hash_algorithm: str, salt: bytes, ikm: bytes) -> bytes:
@@ -55,7 +56,7 @@ def hkdf_expand_label(hash_algorithm: str, secret: bytes, label: bytes, context:
 @lru_cache(maxsize=8)
 def empty_hash(hash_algorithm: str) -> bytes:
     """Transcript-Hash("")."""
-    return hashlib.new(hash_algorithm).digest()
+    return _HASHES[hash_algorithm]().digest()
 
 
 def early_secret(hash_algorithm: str, psk: bytes | None = None) -> bytes:
@@ -85,7 +86,7 @@ class KeySchedule:
     def __init__(self, hash_algorithm: str, psk: bytes | None = None) -> None:
         self.hash_algorithm = hash_algorithm
         self.hash_length = HASH_LENGTH[hash_algorithm]
-        self._transcript = hashlib.new(hash_algorithm)
+        self._transcript = _HASHES[hash_algorithm]()
         self.early: bytes | None = None if psk is None else early_secret(hash_algorithm, psk)
         self.handshake = b""
         self.master = b""
@@ -100,7 +101,7 @@ class KeySchedule:
     def replace_by_message_hash(self) -> None:
         """A HelloRetryRequest follows: the first ClientHello is kept as its hash (RFC 8446 section 4.4.1)."""
         digest = self._transcript.digest()
-        self._transcript = hashlib.new(self.hash_algorithm, b"\xfe\x00\x00" + bytes((len(digest),)) + digest)
+        self._transcript = _HASHES[self.hash_algorithm](b"\xfe\x00\x00" + bytes((len(digest),)) + digest)
 
     def enter_handshake(self, shared_secret: bytes) -> tuple[bytes, bytes]:
         """The handshake traffic secrets, client's and server's; the transcript ends with ServerHello."""
@@ -143,7 +144,7 @@ class KeySchedule:
 def export(hash_algorithm: str, exporter_secret: bytes, label: bytes, context: bytes, length: int) -> bytes:
     """Keying material for another use of the connection's secrets (RFC 8446 section 7.5)."""
     secret = derive_secret(hash_algorithm, exporter_secret, label, empty_hash(hash_algorithm))
-    digest = hashlib.new(hash_algorithm, context).digest()
+    digest = _HASHES[hash_algorithm](context).digest()
     return hkdf_expand_label(hash_algorithm, secret, b"exporter", digest, length)
 
 

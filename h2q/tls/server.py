@@ -16,6 +16,7 @@ from .codepoints import (
     EXT_ALPN,
     EXT_COOKIE,
     EXT_EARLY_DATA,
+    EXT_ENCRYPTED_CLIENT_HELLO,
     EXT_KEY_SHARE,
     EXT_PADDING,
     EXT_PRE_SHARED_KEY,
@@ -59,8 +60,10 @@ from .messages import (
 )
 from .signatures import choose, sign
 
-# RFC 8446 section 4.1.2: what a second ClientHello may change.
-_CHANGED_BY_RETRY = frozenset((EXT_KEY_SHARE, EXT_EARLY_DATA, EXT_COOKIE, EXT_PRE_SHARED_KEY, EXT_PADDING))
+# RFC 8446 section 4.1.2: what a second ClientHello may change; ECH is sealed anew in it (RFC 9849).
+_CHANGED_BY_RETRY = frozenset(
+    (EXT_KEY_SHARE, EXT_EARLY_DATA, EXT_COOKIE, EXT_PRE_SHARED_KEY, EXT_PADDING, EXT_ENCRYPTED_CLIENT_HELLO)
+)
 
 
 class ServerHandshake(Handshake):

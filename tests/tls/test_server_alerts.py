@@ -439,3 +439,16 @@ def test_a_server_of_one_group_refuses_a_client_without_it(group):
     with pytest.raises(TLSAlert, match="group") as caught:
         Pair(client_config(groups=others), server_config(groups=[group])).run()
     assert caught.value.alert == Alert.HANDSHAKE_FAILURE
+
+
+def test_encrypted_hellos_may_change_with_a_retry():
+    """A client whose inner ClientHello we cannot read seals it again (RFC 9849)."""
+    pair = Pair(client_config(), server_config(groups=[SECP256R1]))
+    pair.client.start()
+    for content in (b"first", b"second"):
+        ((level, [hello]),) = pair.client_sink.take()
+        pair.server.receive(level, add_extension(hello, 0xFE0D, content))
+        ((_, [answer]), *rest) = pair.server_sink.take()
+        pair.client.receive(INITIAL, answer)
+    assert pair.server.group == SECP256R1
+    assert [[data[0] for data in messages] for _, messages in rest] == [[8, 11, 15, 20]]
