@@ -10,10 +10,19 @@ cpdef tuple unpack_varint(object data, int64_t position)
 
 cdef class _Block:
     cdef uint8_t* data
-    cdef Py_ssize_t size
+    cdef Py_ssize_t size, used   # of the bytes, those that views may show
     cdef int64_t exports
     cdef bint offered            # data() is making a view of [at, at + length) just now
     cdef Py_ssize_t at, length
+    cdef int64_t[256] lows, highs  # of the ACK frame read last
+
+
+cdef class _Masks:
+    cdef PacketKey by
+    cdef Py_ssize_t count, next
+    cdef uint8_t[1024] samples, masks
+
+    cdef inline Py_ssize_t add(self, const uint8_t* p, Py_ssize_t size, Py_ssize_t at) noexcept
 
 
 cdef class PacketReader:
@@ -42,22 +51,17 @@ cdef class PacketReader:
     cdef uint8_t* _header
     cdef uint8_t* _long_head
     cdef Py_ssize_t _long_room
-    cdef _Block _block
-    cdef Py_ssize_t _used        # bytes of the block that views may show
+    cdef _Block _block           # checked out from the first packet opened until the datagram's end
     cdef Py_ssize_t _at, _end    # what is left of the payload, in the block
     cdef int64_t _allowed        # frame types that the packet may hold, one bit each
     cdef Py_ssize_t _data_at, _cid_at, _cid_size
-    cdef int64_t[256] _lows, _highs
-    cdef PacketKey _prepared_by  # masks of samples seen beforehand, until the last one is used
-    cdef Py_ssize_t _prepared, _next_prepared
-    cdef uint8_t[1024] _samples, _masks
+    cdef _Masks _masks           # of samples seen beforehand, until the last one is used
 
     cdef void _let_go(self) noexcept
     cdef void _forget_packet(self) noexcept
     cdef int _idle(self) except -1
     cdef int _short(self, const uint8_t* p, Py_ssize_t left) except -2
-    cdef inline Py_ssize_t _take_sample(
-        self, Py_ssize_t i, const uint8_t* p, Py_ssize_t size, Py_ssize_t at) noexcept
+    cdef void _drop_masks(self) noexcept
     cdef int _mask(self, PacketKey key, const uint8_t* sample, uint8_t* mask) except -1
     cdef uint8_t* _header_room(self, Py_ssize_t n) except NULL
     cdef _Block _block_for(self, Py_ssize_t n)

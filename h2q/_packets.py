@@ -259,7 +259,7 @@ class PacketReader:
         self.version = self.first_byte_fixed_bit = self.pn_length = self.key_phase = self.spin = self.reserved = 0
         self.stream_id = self.offset = self.fin = self.error_code = self.final_size = self.maximum = 0
         self.sequence = self.retire_prior_to = self.closing_frame_type = 0
-        self.largest = self.ack_delay = self.range_count = self.ect0 = self.ect1 = self.ce = 0
+        self.largest = self.ack_delay = self.ect0 = self.ect1 = self.ce = 0
         self.dcid = self.scid = self.token = b""
         self._local_cid_length = 0
         self._rest_at = 0  # in the packet: the packet number, the versions, or the end of Retry's token
@@ -293,7 +293,7 @@ class PacketReader:
 
     def _forget_payload(self) -> None:
         self.frame_type = -1
-        self.payload_length = self.length = self.seen = 0
+        self.payload_length = self.length = self.seen = self.range_count = 0
         self._payload = b""
         self._at = 0  # what is left of the payload begins here
 

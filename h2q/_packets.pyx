@@ -339,6 +339,28 @@ cdef class _Block:
         raise TypeError("a block cannot be pickled")
 
 
+@cython.final
+@cython.no_gc
+cdef class _Masks:
+    """Header protection masks that were computed in one call, each to be found by its sample."""
+
+    cdef inline Py_ssize_t add(self, const uint8_t* p, Py_ssize_t size, Py_ssize_t at) noexcept:
+        # How many samples were added, 0 or 1.
+        if size < at + SAMPLE or p[0] & 0x80:
+            return 0
+        memcpy(self.samples + SAMPLE * self.count, p + at, SAMPLE)
+        self.count += 1
+        return 1
+
+    def __reduce__(self):
+        raise TypeError("masks cannot be pickled")
+
+
+# A reader has them while it reads. Connections have a reader each, and most of them are idle.
+cdef _Block spare_block = None
+cdef _Masks spare_masks = None
+
+
 # -- packets and frames --------------------------------------------------------------------------------------
 
 cdef int64_t _refuse(int64_t type, int64_t code, str what) except -2:
@@ -362,7 +384,7 @@ cdef class PacketReader:
     """
 
     def __init__(self, bint copy=False):
-        """``copy``: ``data`` gives `bytes`, not views that keep a block of 64 KiB alive."""
+        """``copy``: ``data`` gives `bytes`, not views, each of which keeps a block of 64 KiB alive."""
         if self._busy:
             raise InvalidState("a packet is being opened")
         self._copy = copy
@@ -382,7 +404,12 @@ cdef class PacketReader:
 
     cdef void _let_go(self) noexcept:
         # Releasing an export may run code of the exporter: the reader is in order before that.
+        global spare_block
         cdef Py_buffer view
+        if self._block is not None:
+            if self._block.size == BLOCK:
+                spare_block = self._block
+            self._block = None
         self._forget_packet()
         self._stage = NO_DATAGRAM
         self.kind = -1
@@ -398,7 +425,7 @@ cdef class PacketReader:
     cdef void _forget_packet(self) noexcept:
         self._stage = NO_PACKET
         self.pn = self.frame_type = -1
-        self.payload_length = self.length = self.seen = 0
+        self.payload_length = self.length = self.seen = self.range_count = 0
         self._at = self._end = 0
 
     cdef int _idle(self) except -1:
@@ -555,59 +582,57 @@ cdef class PacketReader:
         """
         cdef Py_buffer view
         cdef object datagram
-        cdef Py_ssize_t at, count = 0
+        cdef Py_ssize_t at
+        cdef _Masks masks
+        global spare_masks
         if key is None:
             raise TypeError("a PacketKey is required")
         _check_cid_length(local_cid_length)
         at = 1 + local_cid_length + 4
         if self._busy:
             raise InvalidState("a packet is being opened")
-        self._prepared = self._next_prepared = 0
-        self._prepared_by = None
+        self._drop_masks()
+        masks = spare_masks
+        spare_masks = None
+        if masks is None:
+            masks = _Masks.__new__(_Masks)
+        masks.count = masks.next = 0
         for datagram in datagrams:
-            if count == PREPARED:
+            if masks.count == PREPARED:
                 break
             if PyBytes_CheckExact(datagram):
-                count += self._take_sample(
-                    count, <const uint8_t*>PyBytes_AS_STRING(datagram), PyBytes_GET_SIZE(datagram), at)
+                masks.add(<const uint8_t*>PyBytes_AS_STRING(datagram), PyBytes_GET_SIZE(datagram), at)
             else:
                 PyObject_GetBuffer(datagram, &view, PyBUF_SIMPLE)
-                count += self._take_sample(count, <const uint8_t*>view.buf, view.len, at)
+                masks.add(<const uint8_t*>view.buf, view.len, at)
                 PyBuffer_Release(&view)
-        if count == 0:
+        if masks.count == 0:
+            spare_masks = masks
             return 0
-        # The datagrams' exporters may have run code that used this reader.
-        if self._busy:
-            raise InvalidState("a packet is being opened")
-        self._busy = True
-        try:
-            key.header_masks(self._samples, count, self._masks)
-        finally:
-            self._busy = False
-        self._next_prepared = 0
-        self._prepared = count
-        self._prepared_by = key
-        return count
+        key.header_masks(masks.samples, masks.count, masks.masks)
+        masks.by = key
+        self._masks = masks
+        return masks.count
 
-    cdef inline Py_ssize_t _take_sample(
-            self, Py_ssize_t i, const uint8_t* p, Py_ssize_t size, Py_ssize_t at) noexcept:
-        # How many samples were taken, 0 or 1, to place i.
-        if size < at + SAMPLE or p[0] & 0x80:
-            return 0
-        memcpy(self._samples + SAMPLE * i, p + at, SAMPLE)
-        return 1
+    cdef void _drop_masks(self) noexcept:
+        global spare_masks
+        if self._masks is not None:
+            self._masks.by = None
+            spare_masks = self._masks
+            self._masks = None
 
     cdef int _mask(self, PacketKey key, const uint8_t* sample, uint8_t* mask) except -1:
         # One header protection key gives one mask for one sample, so what was prepared is found by its sample.
         cdef Py_ssize_t i
-        cdef PacketKey by = self._prepared_by
-        if by is not None and (key is by or key._header is not None and key._header is by._header):
-            for i in range(self._next_prepared, self._prepared):
-                if memcmp(self._samples + SAMPLE * i, sample, SAMPLE) == 0:
-                    memcpy(mask, self._masks + SAMPLE * i, 5)
-                    self._next_prepared = i + 1
-                    if i + 1 == self._prepared:
-                        self._prepared_by = None
+        cdef _Masks masks = self._masks
+        if masks is not None and (
+                key is masks.by or key._header is not None and key._header is masks.by._header):
+            for i in range(masks.next, masks.count):
+                if memcmp(masks.samples + SAMPLE * i, sample, SAMPLE) == 0:
+                    memcpy(mask, masks.masks + SAMPLE * i, 5)
+                    masks.next = i + 1
+                    if masks.next == masks.count:
+                        self._drop_masks()
                     return 0
         self._busy = True
         try:
@@ -668,12 +693,15 @@ cdef class PacketReader:
         return True
 
     cdef _Block _block_for(self, Py_ssize_t n):
-        # A block with n bytes that no view shows, behind self._used.
+        # A block with n bytes that no view shows, behind those that are used.
+        global spare_block
+        if self._block is None:
+            self._block = spare_block
+            spare_block = None
         if self._block is not None and self._block.exports == 0:
-            self._used = 0
-        if self._block is None or self._block.size - self._used < n:
+            self._block.used = 0
+        if self._block is None or self._block.size - self._block.used < n:
             self._block = _Block.__new__(_Block, max(BLOCK, n))
-            self._used = 0
         return self._block
 
     cpdef bint decrypt(self, PacketKey key) except -1:
@@ -694,19 +722,19 @@ cdef class PacketReader:
         block = self._block_for(size)
         self._stage = UNPROTECTED
         self.frame_type = -1
-        self.payload_length = self.length = self.seen = 0
+        self.payload_length = self.length = self.seen = self.range_count = 0
         self._at = self._end = 0
         self._busy = True
         try:
             wrong = key.open_into(
-                self.pn, self._header, start, self._data + self.position + start, size, block.data + self._used)
+                self.pn, self._header, start, self._data + self.position + start, size, block.data + block.used)
         finally:
             self._busy = False
         if wrong:
             return False
         self.payload_length = size - TAG
-        self._at = self._used
-        self._used = self._end = self._at + self.payload_length
+        self._at = block.used
+        block.used = self._end = self._at + self.payload_length
         self._allowed = KNOWN if self.kind == SHORT else IN_ZERO_RTT if self.kind == ZERO_RTT else IN_HANDSHAKE
         self._stage = OPEN
         return True
@@ -784,6 +812,7 @@ cdef class PacketReader:
         cdef int64_t length = _varint(&p, end)
         cdef int64_t ect0 = -1, ect1 = -1, ce = -1
         cdef int64_t i, gap, high, low
+        cdef _Block block = self._block
         self.range_count = 0
         # A range has 2 bytes at least.
         if (largest | delay | count | length) < 0 or count > (end - p) // 2:
@@ -795,8 +824,8 @@ cdef class PacketReader:
             if low < 0:
                 return _refuse(type, FRAME_ENCODING_ERROR, "a range below packet number 0")
             if i < MAX_ACK_RANGES:
-                self._highs[i] = high
-                self._lows[i] = low
+                block.highs[i] = high
+                block.lows[i] = low
             if i == count:
                 break
             i += 1
@@ -819,7 +848,7 @@ cdef class PacketReader:
         self.ect0 = ect0
         self.ect1 = ect1
         self.ce = ce
-        self._at = p - self._block.data
+        self._at = p - block.data
         return 0
 
     cdef int64_t _other(self, int64_t type, const uint8_t* p, const uint8_t* end) except -2:
@@ -956,13 +985,13 @@ cdef class PacketReader:
         """The lowest packet number in range ``i`` of the ACK frame, counted from the highest range."""
         if i < 0 or i >= self.range_count:
             raise InvalidArgument(f"no range {i} of {self.range_count}")
-        return self._lows[i]
+        return self._block.lows[i]
 
     cpdef int64_t ack_high(self, int64_t i) except -1:
         """The highest packet number in range ``i`` of the ACK frame."""
         if i < 0 or i >= self.range_count:
             raise InvalidArgument(f"no range {i} of {self.range_count}")
-        return self._highs[i]
+        return self._block.highs[i]
 
     cpdef object data(self):
         """The bytes that the frame carries: a read-only view, or `bytes` where ``copy`` was asked for.

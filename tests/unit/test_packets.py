@@ -323,6 +323,43 @@ def test_memory_is_bounded_by_what_is_held():
     assert 500 * 1100 < grown(lambda: work(500, True)) < 500 * 1100 * 1.5 + 200_000
 
 
+def test_idle_readers_hold_next_to_nothing():
+    packets = [short_packet(ONE, stream(bytes([i]) * 1000)) for i in range(4)]
+
+    def work():
+        readers = [_packets.PacketReader() for _ in range(200)]
+        for reader in readers:
+            for packet in packets:
+                read(reader, packet)
+            reader.prepare_masks(packets, len(DCID), ONE)
+            open_all(reader, packets, ONE)
+        return readers
+
+    assert grown(work) < 200 * 2000 + 100_000
+
+
+def test_readers_side_by_side():
+    """One is at a packet while others come and go; what each showed stays, its ranges and views."""
+    readers = [_packets.PacketReader() for _ in range(5)]
+    held = []
+    for round in range(30):
+        for i, reader in enumerate(readers):
+            data = bytes([i, round]) * 300
+            reader.start(short_packet(ONE, v(2, 100 * i + round + 2, 0, 1, 0, 0, 0) + stream(data)), len(DCID))
+            reader.next_packet()
+            assert reader.unprotect(ONE, -1)
+            assert reader.decrypt(ONE)
+            assert reader.next_frame() == c.T_ACK
+            held.append((None, data))
+        for i, reader in enumerate(readers):
+            assert [reader.ack_high(n) for n in range(2)] == [100 * i + round + 2, 100 * i + round]
+            assert reader.next_frame() == 0x0A
+            held[-5 + i] = (reader.data(), held[-5 + i][1])
+            reader.end()
+    for view, data in held:
+        assert view == data
+
+
 def test_a_claimed_length_reserves_nothing():
     frames = [v(2, MAX, 0, MAX, 0), v(6, 0, MAX), v(7, MAX), v(0x0A, 0, MAX), v(0x1C, 0, 0, MAX), v(0x31, MAX)]
     headers = [b"\xc0\0\0\0\1\0\0" + varint(MAX), b"\xe0\0\0\0\1\0\0" + varint(MAX)]
