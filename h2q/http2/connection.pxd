@@ -2,9 +2,10 @@ cimport cython
 from libc.stdint cimport int64_t
 
 from .._hpack cimport Decoder, Encoder
+from ..ratelimit cimport RateLimit
 from ..scheduler cimport Scheduler
 from .body cimport Body
-from .limits cimport RateLimit, Stats
+from .limits cimport Stats
 from .outbound cimport Item, Queue, make_item
 from .settings cimport Settings
 from .stream cimport Stream

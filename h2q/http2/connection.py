@@ -11,6 +11,7 @@ from typing import Any
 from .._hpack import Decoder, Encoder
 from ..config import Http2Config
 from ..errors import CallbackFailure, Flooded, InvalidArgument, InvalidState
+from ..ratelimit import RateLimit
 from ..scheduler import Scheduler
 from .callbacks import overridden
 from .constants import (
@@ -40,7 +41,7 @@ from .constants import (
     T_SETTINGS,
     T_WINDOW_UPDATE,
 )
-from .limits import RateLimit, Stats
+from .limits import Stats
 from .outbound import Item, Queue, make_item
 from .settings import Settings
 from .stream import Stream

@@ -18,7 +18,7 @@ class Callbacks:
         """TLS is done and the peer authenticated (``ngtcp2_handshake_completed``)."""
 
     def handshake_confirmed(self, conn: Any) -> None:
-        """The peer is known to have completed the handshake (``ngtcp2_handshake_confirmed``)."""
+        """The server has confirmed the handshake; clients only (``ngtcp2_handshake_confirmed``)."""
 
     def recv_stream_data(self, conn: Any, flags: int, stream_id: int, offset: int, data: memoryview | bytes) -> None:
         """Stream data in order, without gaps (``ngtcp2_recv_stream_data``).

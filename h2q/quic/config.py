@@ -52,8 +52,8 @@ class Config:
     initial_packet_number: int = 0
     #: The token of an earlier NEW_TOKEN frame (client).
     token: bytes = b""
-    #: Key for stateless reset tokens (server); without it each token is random.
-    stateless_reset_key: bytes = b""
+    #: A server's ``TokenKeys``, shared by its connections; without them stateless reset tokens are random.
+    token_keys: Any = None
     #: Grow the receive windows with the path up to this much; 0: leave them as they are.
     max_window: int = 16 * 1024 * 1024
     max_stream_window: int = 8 * 1024 * 1024

@@ -264,3 +264,29 @@ NOT_ECT = 0
 ECT_1 = 1
 ECT_0 = 2
 ECN_CE = 3
+
+# What a connection is doing
+ALIVE = 0
+IS_CLOSING = 1
+IS_DRAINING = 2
+IS_CLOSED = 3
+
+# What a stream has to say besides new data
+W_RESET = 1
+W_STOP = 2
+W_BLOCKED = 4
+W_WINDOW = 8
+W_DATA = 16
+
+# What a write call wants to put into the packet
+M_NOTHING = 0
+M_STREAM = 1
+M_DATAGRAM = 2
+
+#: Packets at least this much longer than the connection id hide a stateless reset (RFC 9000 section 10.3).
+MIN_PACKET_EXPANSION = 22
+#: Room that makes another packet in the same datagram worth its head.
+MIN_COALESCED_PAYLOAD = 128
+#: A STREAM frame is cut only where so much of it fits.
+MIN_STREAM_PIECE = 256
+MAX_PACKET_NUMBER = (1 << 62) - 1

@@ -15,7 +15,7 @@ cdef class SentFrame:
 @cython.final
 cdef class SentPacket:
     cdef public int64_t pn, time_sent, size, ecn, largest_ack, time_lost, epoch
-    cdef public bint ack_eliciting, in_flight, is_probe
+    cdef public bint ack_eliciting, in_flight, is_probe, reclaimed
     cdef public SentFrame first, last
     cdef SentPacket link
 

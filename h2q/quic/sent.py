@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from .._core import COMPILED
 
 _SMALL = 64
@@ -27,12 +29,12 @@ class SentFrame:
     def __init__(
         self,
         kind: int = 0,
-        owner: object = None,
+        owner: Any = None,
         offset: int = 0,
         length: int = 0,
         fin: bool = False,
         value: int = 0,
-        data: object = None,
+        data: Any = None,
     ) -> None:
         self.kind = kind
         self.owner = owner
@@ -50,7 +52,8 @@ class SentPacket:
     ``size`` in bytes on the wire, ``time_sent`` in ns (`Recovery.on_sent` sets it). ``in_flight``: it counts towards
     the congestion window, because it elicits an acknowledgement or carries PADDING (RFC 9002 section 2). ``ecn`` is
     the mark of its datagram; ``largest_ack`` the largest number that an ACK frame in it acknowledges, -1 for none;
-    ``is_probe`` marks a probe of the path's MTU, the loss of which says nothing of congestion.
+    ``is_probe`` marks a probe of the path's MTU, the loss of which says nothing of congestion; ``reclaimed``: a probe
+    timeout has sent its frames again.
     """
 
     __slots__ = (
@@ -64,6 +67,7 @@ class SentPacket:
         "last",
         "link",
         "pn",
+        "reclaimed",
         "size",
         "time_lost",
         "time_sent",
@@ -81,6 +85,7 @@ class SentPacket:
         self.time_lost = 0
         self.largest_ack = -1
         self.is_probe = False
+        self.reclaimed = False
         self.epoch = 0
         self.first: SentFrame | None = None
         self.last: SentFrame | None = None
@@ -103,7 +108,7 @@ _packet_count = 0
 
 
 def new_frame(
-    kind: int, owner: object, offset: int, length: int, fin: bool, value: int, data: object
+    kind: int, owner: Any, offset: int, length: int, fin: bool, value: int, data: Any
 ) -> SentFrame:
     """A `SentFrame` from the free list."""
     global _frames, _frame_count
@@ -142,6 +147,7 @@ def new_packet(pn: int) -> SentPacket:
     packet.time_lost = 0
     packet.largest_ack = -1
     packet.is_probe = False
+    packet.reclaimed = False
     packet.epoch = 0
     packet.first = None
     packet.last = None

@@ -16,7 +16,7 @@ cdef class Stream:
     cdef readonly SendStream send
     cdef readonly RecvStream recv
     cdef public object user_data
-    cdef public bint queued, closed
+    cdef public bint queued, closed, stop_received
     cdef public int64_t wants, close_code
 
     cdef begin(self, int64_t stream_id, bint is_local, bint is_bidi, SendStream send, RecvStream recv)

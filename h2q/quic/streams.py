@@ -31,6 +31,7 @@ class Stream:
         "queued",
         "recv",
         "send",
+        "stop_received",
         "stream_id",
         "user_data",
         "wants",
@@ -55,6 +56,8 @@ class Stream:
         self.wants = 0
         self.close_code = -1
         self.closed = False
+        #: The peer has sent STOP_SENDING.
+        self.stop_received = False
 
     def set_close_code(self, error_code: int) -> None:
         """The first code that ends the stream is the one that is reported."""

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from h2q.http2.limits import STATS, RateLimit, Stats
+from h2q.http2.limits import STATS, Stats
+from h2q.ratelimit import RateLimit
 
 SECOND = 1_000_000_000
 
