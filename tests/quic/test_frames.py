@@ -140,7 +140,10 @@ def test_an_unknown_type(type):
 
 
 @pytest.mark.rfc("9000", "12.4")
-@pytest.mark.parametrize(("type", "size"), [(1, 2), (1, 4), (1, 8), (0, 2), (0x3F, 2), (0x40, 4), (0x3FFF, 8)])
+@pytest.mark.parametrize(
+    ("type", "size"),
+    [(1, 2), (1, 4), (1, 8), (0, 2), (0x3F, 2), (0x40, 4), (0x3FFF, 4), (0x3FFF, 8), ((1 << 30) - 1, 8)],
+)
 def test_a_type_that_is_longer_than_need_be(type, size):
     assert refused(varint(type, size) + bytes(9), c.PROTOCOL_VIOLATION).frame_type == type
 

@@ -156,6 +156,31 @@ def test_nothing_works_without_its_step():
     assert (reader.data(), reader.data_bytes(), reader.kind, reader.token) == (b"", b"", -1, b"")
 
 
+def test_what_the_end_forgets():
+    reader = _packets.PacketReader()
+    reader.start(long_packet(ONE, INITIAL, v(2, 9, 0, 0, 0), token=bytes(1000), pn_length=4), len(DCID))
+    reader.next_packet()
+    assert reader.unprotect(ONE, -1)
+    assert reader.decrypt(ONE)
+    reader.next_frame()
+    assert (reader.token, reader.range_count, reader.largest) == (bytes(1000), 1, 9)
+    reader.end()
+    assert (reader.token, reader.range_count, reader.pn, reader.packet_size, reader.seen) == (b"", 0, -1, 0, 0)
+    with pytest.raises(InvalidArgument):
+        reader.ack_low(0)
+
+
+def test_ids_that_are_none():
+    reader = _packets.PacketReader()
+    reader.start(b"\xf0\0\0\0\1\0\0token" + bytes(16), 0)
+    assert reader.next_packet() == c.P_RETRY
+    assert not reader.retry_is_valid(bytes(20))
+    assert not reader.retry_is_valid(bytearray())
+    for wrong, error in ((bytes(21), InvalidArgument), (None, TypeError), ("id", TypeError), (5, TypeError)):
+        with pytest.raises(error):
+            reader.retry_is_valid(wrong)
+
+
 def test_an_empty_datagram():
     for empty in (b"", bytearray(), memoryview(b"")):
         reader = _packets.PacketReader()
