@@ -448,7 +448,8 @@ cdef class PacketReader:
         if self._busy:
             raise InvalidState("a packet is being opened")
         if PyBytes_CheckExact(datagram):
-            self._let_go()
+            if self._stage != NO_DATAGRAM:
+                self._let_go()
             self._owner = datagram
             self._data = <const uint8_t*>PyBytes_AS_STRING(datagram)
             self.datagram_size = PyBytes_GET_SIZE(datagram)
