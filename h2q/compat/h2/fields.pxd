@@ -6,6 +6,7 @@ from ..._hpack cimport FieldSection
 cdef int64_t B_NORMALIZE_INBOUND, B_NORMALIZE_OUTBOUND, B_SPLIT_COOKIES, B_VALIDATE_INBOUND, B_VALIDATE_OUTBOUND
 cdef int64_t CONNECT_BIT, K_REQUEST, K_RESPONSE, N_AUTHORITY, N_CHECKED, N_CONNECTION, N_COOKIE, N_HOST, N_METHOD
 cdef int64_t N_PATH, N_PROTOCOL, N_PSEUDO, N_REQUIRED, N_STATUS, N_TE, N_UNCLEAN, N_UNKNOWN_PSEUDO, _REMEMBERED
+cdef int64_t _SHOWN, _SMALL_VALUE
 cdef dict _SPECIAL, _names
 cdef object _new_tuple
 
@@ -17,7 +18,7 @@ cdef bint _has_space(bytes value) except -1
 
 @cython.final
 cdef class Outgoing:
-    cdef list fields, _raw
+    cdef list fields
     cdef bytes method, authority, _own, _host
     cdef bint informational, _regular, _wrong, _is_connect
     cdef int64_t _seen
@@ -41,6 +42,7 @@ cpdef int64_t content_length(FieldSection section, bint clean) except? -1
 cpdef bint is_clean(FieldSection section) except -1
 @cython.locals(out=list, cookies=list, join=bint, decode=bint, plain=bint, pair=tuple, name=bytes, value=bytes)
 cpdef list received(
-    FieldSection section, bint clean, int64_t kind, bint client, bint push, int64_t bits, object encoding)
+    FieldSection section, bint clean, int64_t kind, bint client, bint push, int64_t bits, object encoding,
+    dict shown)
 @cython.locals(seen=int64_t)
 cdef bint _is_whole(FieldSection section, int64_t kind) except -1

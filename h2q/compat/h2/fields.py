@@ -49,6 +49,8 @@ from .utilities import (
 )
 
 _REMEMBERED = 1024  # names
+_SHOWN = 64  # fields of a connection
+_SMALL_VALUE = 128  # bytes
 
 _SPECIAL: dict[bytes, int] = {
     b":method": N_METHOD | N_CHECKED,
@@ -101,7 +103,6 @@ class Outgoing:
         "_host",
         "_is_connect",
         "_own",
-        "_raw",
         "_regular",
         "_seen",
         "_wrong",
@@ -113,7 +114,6 @@ class Outgoing:
 
     def __init__(self) -> None:
         self.fields: list[Any] = []
-        self._raw: list[Any] = []
         self.method: bytes | None = None
         self.authority: bytes | None = None
         self._own: bytes | None = None  # :authority as it is sent
@@ -145,10 +145,7 @@ class Outgoing:
             elif not seen & N_PSEUDO:
                 return
         flags = HeaderValidationFlags(client, kind not in (K_REQUEST, K_RESPONSE), kind == K_RESPONSE, push)
-        fields: Any = self._raw
-        if bits & B_NORMALIZE_OUTBOUND:
-            fields = normalize_outbound_headers(fields, flags, bits & B_SPLIT_COOKIES != 0)
-        for _ in validate_outbound_headers(fields, flags):
+        for _ in validate_outbound_headers(self.fields, flags):
             pass
 
     def _note(self, facts: int, value: bytes) -> None:
@@ -203,7 +200,6 @@ def outgoing(headers: Iterable[Any], bits: int) -> Outgoing:
         if not plain:
             never = isinstance(header, HeaderTuple) and not header.indexable
             item = NeverIndexedHeaderTuple(name, value) if never else (name, value)
-        block._raw.append(item)
         if facts & (N_METHOD | N_AUTHORITY | N_STATUS):
             block._keep(facts, value)
         if not normalize:
@@ -271,11 +267,19 @@ def is_clean(section: FieldSection) -> bool:
 
 
 def received(
-    section: FieldSection, clean: bool, kind: int, client: bool, push: bool, bits: int, encoding: Any
+    section: FieldSection,
+    clean: bool,
+    kind: int,
+    client: bool,
+    push: bool,
+    bits: int,
+    encoding: Any,
+    shown: dict[Any, Any],
 ) -> list[Any]:
     """The fields as events show them; ProtocolError where the block is not what it should be.
 
-    ``clean``: `is_clean`, and the decoder was told this kind."""
+    ``clean``: `is_clean`, and the decoder was told this kind. ``shown``: small fields of a connection that were
+    shown lately, as they were shown."""
     if bits & B_VALIDATE_INBOUND and not (clean and _is_whole(section, kind)):
         flags = HeaderValidationFlags(client, kind not in (K_REQUEST, K_RESPONSE), kind == K_RESPONSE, push)
         fields: Any = section.headers
@@ -302,7 +306,14 @@ def received(
             kind_of: Any = HeaderTuple if plain else type(field)
             out.append(kind_of(name.decode(encoding), value.decode(encoding)))
         elif plain:
-            out.append(_new_tuple(HeaderTuple, pair))
+            item = shown.get(pair)
+            if item is None:
+                item = _new_tuple(HeaderTuple, pair)
+                if len(value) <= _SMALL_VALUE:
+                    if len(shown) >= _SHOWN:
+                        shown.clear()
+                    shown[pair] = item
+            out.append(item)
         else:
             out.append(field)
     if cookies is not None:

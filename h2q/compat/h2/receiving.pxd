@@ -28,16 +28,17 @@ cdef class Receiver(Core):
     cdef bytearray _input
     cdef Py_ssize_t _needed
     cdef Block _block
+    cdef dict _shown
 
-    @cython.locals(piece=bytes, events=list)
+    @cython.locals(piece=bytes, whole=bytes, events=list, offset=Py_ssize_t, missing=Py_ssize_t)
     cpdef list receive_data(self, object data)
     @cython.locals(left=bytes, size=Py_ssize_t)
     cdef bytes _check_magic(self, bytes data)
     @cython.locals(
-        position=Py_ssize_t, size=Py_ssize_t, needed=Py_ssize_t, start=Py_ssize_t, first=Py_ssize_t, end=Py_ssize_t,
+        size=Py_ssize_t, needed=Py_ssize_t, start=Py_ssize_t, first=Py_ssize_t, end=Py_ssize_t,
         length=int64_t, type=int64_t, flags=int64_t, stream_id=int64_t, padding=int64_t, reading=bint, block=Block
     )
-    cdef _read(self, bytes data, list events)
+    cdef _read(self, bytes data, Py_ssize_t position, list events)
     cdef _check_stream_id(self, int64_t type, int64_t stream_id)
     @cython.locals(padding=int64_t)
     cdef int64_t _padding(self, int64_t flags, bytes data, Py_ssize_t start, int64_t length) except -1

@@ -131,7 +131,7 @@ class Block:
 class Receiver(Core):
     """The receiving side."""
 
-    __slots__ = ("_block", "_input", "_magic_left", "_needed")
+    __slots__ = ("_block", "_input", "_magic_left", "_needed", "_shown")
 
     def __init__(self, config: H2Configuration | None, max_header_list_size: int, max_closed_streams: int) -> None:
         super().__init__(config, max_header_list_size, max_closed_streams)
@@ -139,6 +139,7 @@ class Receiver(Core):
         self._input = bytearray()  # what has come of a frame that is not whole, or that could not be read
         self._needed = 0  # bytes that the input must have before another look is worth it
         self._block: Block | None = None
+        self._shown: dict[Any, Any] = {}
 
     # ---- Bytes to frames
 
@@ -153,14 +154,26 @@ class Receiver(Core):
         piece = data if type(data) is bytes else memoryview(data).tobytes()
         if self._magic_left:
             piece = self._check_magic(piece)
-        if self._needed:
-            self._input += piece
-            if len(self._input) < self._needed:
-                return events
-            piece = bytes(self._input)
-            self._input = bytearray()
+        offset = 0
         try:
-            self._read(piece, events)
+            while self._needed:
+                # A frame that came in pieces is put together by itself, what follows it is read where it is.
+                missing = max(0, self._needed - len(self._input))
+                if len(piece) - offset < missing:
+                    self._input += piece[offset:]
+                    return events
+                self._input += piece[offset : offset + missing]
+                offset += missing
+                whole = bytes(self._input)
+                self._input = bytearray()
+                try:
+                    self._read(whole, 0, events)
+                except ProtocolError:
+                    self._input += piece[offset:]
+                    if self._input and not self._needed:
+                        self._needed = 9
+                    raise
+            self._read(piece, offset, events)
         except ProtocolError as error:
             # The caller learns of it by the exception, the peer by GOAWAY.
             self.terminate(error.error_code)
@@ -175,9 +188,8 @@ class Receiver(Core):
         self._magic_left = left[size:]
         return data[size:]
 
-    def _read(self, data: bytes, events: list[Event]) -> None:
+    def _read(self, data: bytes, position: int, events: list[Event]) -> None:
         # A frame that cannot be read stays in the input; one that can is gone, whatever it leads to.
-        position = 0
         size = len(data)
         needed = 0
         reading = True
@@ -441,7 +453,9 @@ class Receiver(Core):
             raise ProtocolError("Trailers must have END_STREAM set")
         config = self.config
         client = stream.state_machine.client is True
-        headers = received(section, clean, kind, client, False, config._bits, config._header_encoding)
+        headers = received(
+            section, clean, kind, client, False, config._bits, config._header_encoding, self._shown
+        )
         priority: Any = None
         if block.flags & F_PRIORITY:
             priority = self._priority_event(stream_id, block.depends_on, block.exclusive, block.weight)
@@ -482,7 +496,7 @@ class Receiver(Core):
         config = self.config
         client = stream.state_machine.client is True
         headers = received(
-            section, is_clean(section), K_REQUEST, client, True, config._bits, config._header_encoding
+            section, is_clean(section), K_REQUEST, client, True, config._bits, config._header_encoding, self._shown
         )
         event = PushedStreamReceived()
         event.parent_stream_id = block.stream_id
