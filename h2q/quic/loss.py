@@ -305,8 +305,6 @@ class Recovery:
             self._check_gaps(state, low, high)
         if state._lost.head != state._lost.tail:
             self._find_late(state, low, high)
-        if state._passive.head != state._passive.tail:
-            self._take_passive(state, low, high)
         ring = state._ring
         slots = ring.slots
         mask = ring.mask
@@ -331,6 +329,8 @@ class Recovery:
                         state._acked_marked += 1
             index += 1
         state._at = index
+        if state._passive.head != state._passive.tail:
+            self._take_passive(state, low, high)
 
     def close_ack(
         self, state: LossSpace, largest: int, ack_delay: int, ect0: int, ect1: int, ce: int, now: int

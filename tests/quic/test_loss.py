@@ -43,7 +43,7 @@ def test_only_what_elicits_or_pads_counts_as_in_flight() -> None:
     assert recovery.bytes_in_flight == 1500
     assert recovery.space(APPLICATION).eliciting_in_flight == 1
     assert recovery.allowance() == 12_000 - 1500
-    assert ack(recovery, [0, 1, 2], 2) == ([1, 0, 2], [])
+    assert ack(recovery, [0, 1, 2], 2) == ([0, 2, 1], [])
     assert recovery.bytes_in_flight == 0
     assert recovery.space(APPLICATION).eliciting_in_flight == 0
 
@@ -211,6 +211,11 @@ def test_rtt_samples_come_from_the_largest_if_something_elicited() -> None:
     ack(recovery, [6], 400 * MS)
     ack(recovery, [5, 6], 500 * MS)
     assert recovery.rtt.latest == 100 * MS
+    # The largest elicits nothing itself, but another one does.
+    send(recovery, SECOND)
+    send(recovery, SECOND + 30 * MS, size=40, eliciting=False, in_flight=False)
+    ack(recovery, [7, 8], SECOND + 100 * MS)
+    assert recovery.rtt.latest == 70 * MS
 
 
 @pytest.mark.rfc("9002", "5.3")
