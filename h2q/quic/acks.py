@@ -97,6 +97,8 @@ class AckTracker:
         last = max(self._largest_eliciting, self._floor)
         if pn < last:
             return True
+        if last < 0:
+            return False
         index = 0
         while self.ranges.low(index) > pn:
             index += 1

@@ -11,7 +11,7 @@ from .loss cimport Recovery
 from .receive cimport Receiver
 from .recv_stream cimport RecvStream
 from .send_stream cimport SendStream
-from .streams cimport Stream
+from .streams cimport Stream, Streams
 from .transmit cimport Transmitter
 
 cdef int64_t ALIVE, CLOSING, DRAINING, DROP_CONN, IS_CLOSED, IS_CLOSING, IS_DRAINING, M_DATAGRAM, M_NOTHING
@@ -52,17 +52,23 @@ cdef class Connection:
     cpdef int64_t read_pkt(self, object datagram, int64_t now, object path=*, int64_t ecn=*) except? -12345
     @cython.locals(core=Core, outcome=int64_t)
     cpdef int64_t read_burst(self, object datagrams, int64_t now, object path=*, int64_t ecn=*) except? -12345
-    @cython.locals(core=Core, outcome=int64_t, size=int64_t)
+    @cython.locals(core=Core, outcome=int64_t, size=int64_t, limited=bint)
     cdef int64_t _read(self, object datagram, int64_t now, object path, int64_t ecn) except? -12345
     cpdef int64_t get_expiry(self) except? -12345
     @cython.locals(core=Core)
     cpdef int64_t handle_expiry(self, int64_t now) except? -12345
     @cython.locals(core=Core, stream=Stream)
     cdef int64_t _open(self, bint bidi, object user_data) except? -12345
-    @cython.locals(core=Core, stream=Stream, send=SendStream)
+    @cython.locals(stream=Stream)
+    cpdef int64_t shutdown_stream(self, int64_t stream_id, int64_t app_error_code) except? -12345
+    @cython.locals(streams=Streams)
     cpdef int64_t shutdown_stream_write(self, int64_t stream_id, int64_t app_error_code) except? -12345
-    @cython.locals(core=Core, stream=Stream, recv=RecvStream)
+    @cython.locals(send=SendStream)
+    cdef _reset(self, Stream stream, int64_t app_error_code)
+    @cython.locals(streams=Streams)
     cpdef int64_t shutdown_stream_read(self, int64_t stream_id, int64_t app_error_code) except? -12345
+    @cython.locals(core=Core, recv=RecvStream)
+    cdef _stop(self, Stream stream, int64_t app_error_code)
     @cython.locals(core=Core, stream=Stream, recv=RecvStream)
     cpdef int64_t extend_max_stream_offset(self, int64_t stream_id, int64_t datalen) except? -12345
     @cython.locals(core=Core)

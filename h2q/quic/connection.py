@@ -181,10 +181,10 @@ class Connection:
         mode = M_NOTHING
         if stream_id != -1:
             stream = core.streams.find(stream_id)
-            if stream is None or stream.send is None:
+            if stream is None:
                 return STREAM_NOT_FOUND, -1
-            send: SendStream = stream.send
-            if not send.is_open():
+            send: SendStream | None = stream.send
+            if send is None or not send.is_open():
                 return STREAM_SHUT_WR, -1
             length = vector_length(datav)
             if length or flags & FLAG_FIN or not send.any_sent:
@@ -343,9 +343,12 @@ class Connection:
         if core.failure is not None:
             raise InvalidState("the connection has failed: what is left is write_connection_close", -204)
         core.path.bytes_received += size
+        limited = core.recovery.at_amplification_limit
         core.recovery.at_amplification_limit = False
         try:
             outcome = self.receiver.datagram(datagram, now, ecn)
+            if core.state == ALIVE and (limited or not core.tls_completed):
+                self.lifecycle.catch_up(now)
         except BaseException as exc:
             core.fail(exc)
             raise
@@ -397,55 +400,64 @@ class Connection:
         return stream.stream_id
 
     def shutdown_stream(self, stream_id: int, app_error_code: int) -> int:
-        """Reset what we send and stop what the peer sends (``ngtcp2_conn_shutdown_stream``)."""
-        self.shutdown_stream_read(stream_id, app_error_code)
-        return self.shutdown_stream_write(stream_id, app_error_code)
+        """Reset what we send and stop what the peer sends, whichever there is (``ngtcp2_conn_shutdown_stream``)."""
+        stream = self.core.streams.find(stream_id)
+        if stream is None or stream.recv is not None:
+            self._stop(stream, app_error_code)
+        if stream is None or stream.send is not None:
+            self._reset(stream, app_error_code)
+        return 0
 
     def shutdown_stream_write(self, stream_id: int, app_error_code: int) -> int:
         """RESET_STREAM: the data that is not acknowledged is given up (``ngtcp2_conn_shutdown_stream_write``).
 
         0; a stream that is not there any more counts as done. InvalidArgument for a stream that we only receive.
         """
-        _check_code(app_error_code)
-        core = self.core
-        stream = core.streams.find(stream_id)
-        if stream is None:
-            return 0
-        send: SendStream | None = stream.send
-        if send is None:
+        streams = self.core.streams
+        if stream_id & 2 and not streams.is_local(stream_id):
             raise InvalidArgument(f"stream {stream_id} has no sending part", -201)
+        self._reset(streams.find(stream_id), app_error_code)
+        return 0
+
+    def _reset(self, stream: Stream | None, app_error_code: int) -> None:
+        _check_code(app_error_code)
+        if stream is None:
+            return
+        send: SendStream = stream.send  # type: ignore[assignment]
         if send.reset(app_error_code):
             stream.set_close_code(app_error_code)
-            core.queue_stream(stream, W_RESET)
-        return 0
+            self.core.queue_stream(stream, W_RESET)
 
     def shutdown_stream_read(self, stream_id: int, app_error_code: int) -> int:
         """STOP_SENDING: what arrives from now on is thrown away (``ngtcp2_conn_shutdown_stream_read``)."""
-        _check_code(app_error_code)
-        core = self.core
-        stream = core.streams.find(stream_id)
-        if stream is None:
-            return 0
-        recv: RecvStream | None = stream.recv
-        if recv is None:
+        streams = self.core.streams
+        if stream_id & 2 and streams.is_local(stream_id):
             raise InvalidArgument(f"stream {stream_id} has no receiving part", -201)
+        self._stop(streams.find(stream_id), app_error_code)
+        return 0
+
+    def _stop(self, stream: Stream | None, app_error_code: int) -> None:
+        _check_code(app_error_code)
+        if stream is None:
+            return
+        core = self.core
+        recv: RecvStream = stream.recv  # type: ignore[assignment]
         if recv.stop(app_error_code):
             stream.set_close_code(app_error_code)
             core.queue_stream(stream, W_STOP)
         core.recv_window.consume(recv.discarded)
         recv.discarded = 0
-        return 0
 
     def extend_max_stream_offset(self, stream_id: int, datalen: int) -> int:
         """Data of a stream were consumed: the peer may send as much again (``ngtcp2_conn_extend_max_stream_offset``).
 
-        0, or STREAM_NOT_FOUND for one that is closed."""
+        0, also for a stream that is not there any more."""
         core = self.core
         core.check_no_open_packet()
         _check_amount(datalen)
         stream = core.streams.find(stream_id)
         if stream is None:
-            return STREAM_NOT_FOUND
+            return 0
         recv: RecvStream | None = stream.recv
         if recv is None:
             raise InvalidArgument(f"stream {stream_id} has no receiving part", -201)

@@ -33,8 +33,9 @@ cdef class Feedback:
     cdef _stream_acked(self, SentFrame frame)
     @cython.locals(core=Core)
     cdef close_if_done(self, Stream stream)
-    @cython.locals(frame=SentFrame, following=SentFrame)
     cdef lost(self, SentPacket packet)
+    @cython.locals(packet=SentPacket)
+    cdef late(self, int64_t space, list packets)
     @cython.locals(core=Core, kind=int64_t, stream=Stream, send=SendStream, crypto=CryptoStream)
     cdef bint _frame_lost(self, SentFrame frame) except? -1
     @cython.locals(
@@ -44,8 +45,8 @@ cdef class Feedback:
     cdef bint still_wanted(self, SentFrame frame) except? -1
     @cython.locals(done=int64_t, packet=SentPacket)
     cdef int64_t reclaim(self, int64_t space, int64_t count) except? -1
-    @cython.locals(found=bint, frame=SentFrame, copy=SentFrame)
-    cdef bint _queue_copies(self, SentPacket packet) except? -1
+    @cython.locals(found=bint, frame=SentFrame)
+    cdef bint _queue_copies(self, SentPacket packet, bint is_lost) except? -1
     @cython.locals(core=Core)
     cdef int64_t mark(self, int64_t now) except? -1
     @cython.locals(core=Core)

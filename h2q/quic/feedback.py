@@ -110,14 +110,13 @@ class Feedback:
 
     def lost(self, packet: SentPacket) -> None:
         """A packet is lost: what of it is still wanted waits to be sent again."""
-        if packet.reclaimed:
-            return
-        frame = packet.first
-        packet.first = packet.last = None
-        while frame is not None:
-            following = frame.next
-            self._frame_lost(frame)
-            frame = following
+        if not packet.reclaimed:
+            self._queue_copies(packet, True)
+
+    def late(self, space: int, packets: list[SentPacket]) -> None:
+        """Packets that counted as lost are acknowledged after all: what they carried need not go again."""
+        for packet in packets:
+            self.acked(space, packet)
 
     def _frame_lost(self, frame: SentFrame) -> bool:
         """Queue again what the frame carried; False when that is not needed any more."""
@@ -138,7 +137,7 @@ class Feedback:
                 core.call(self._on_datagram_lost, frame.value)
             return False
         if self.still_wanted(frame):
-            core.app.push(frame)
+            core.app.push(new_frame(kind, frame.owner, 0, 0, False, frame.value, frame.data))
             return True
         return False
 
@@ -170,7 +169,7 @@ class Feedback:
             return not resetting.reset_acked
         if kind == T_STOP_SENDING:
             stopping: RecvStream = stream.recv  # type: ignore[assignment]
-            return stopping.stop_pending
+            return stopping.stop_pending and stopping.delivered != stopping.final_size
         return True
 
     # -- probes ---------------------------------------------------------------------------------------------
@@ -182,23 +181,18 @@ class Feedback:
             if done == count:
                 break
             if not packet.reclaimed and packet.first is not None:
-                if self._queue_copies(packet):
+                if self._queue_copies(packet, False):
                     done += 1
                 packet.reclaimed = True
         return done
 
-    def _queue_copies(self, packet: SentPacket) -> bool:
+    def _queue_copies(self, packet: SentPacket, is_lost: bool) -> bool:
         """Its frames wait to be sent again, while the packet itself may still be acknowledged."""
         found = False
         frame = packet.first
         while frame is not None:
-            if frame.kind == T_DATAGRAM:
-                frame = frame.next
-                continue
-            copy = new_frame(
-                frame.kind, frame.owner, frame.offset, frame.length, frame.fin, frame.value, frame.data
-            )
-            found = self._frame_lost(copy) or found
+            if is_lost or frame.kind != T_DATAGRAM:
+                found = self._frame_lost(frame) or found
             frame = frame.next
         return found
 

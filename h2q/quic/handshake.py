@@ -166,9 +166,25 @@ class Setup:
         core.tls_completed = True
         if self._completed is not None:
             core.call(self._completed)
+        self._report_limits()
         if core.is_server:
             core.push_control(T_HANDSHAKE_DONE, HANDSHAKE_DONE, 0)
             self.confirm()
+
+    def _report_limits(self) -> None:
+        """What the peer's transport parameters allow, as if frames had said it."""
+        core = self.core
+        theirs = self.parameters
+        if theirs is None:
+            return
+        for name, value in (
+            ("extend_max_local_streams_bidi", theirs.initial_max_streams_bidi),
+            ("extend_max_local_streams_uni", theirs.initial_max_streams_uni),
+            ("extend_max_data", theirs.initial_max_data),
+        ):
+            callback = core.bind(name)
+            if value and callback is not None:
+                core.call(callback, value)
 
     def on_new_session_ticket(self, ticket: Any) -> None:
         """Resumption is the business of whoever keeps tickets."""

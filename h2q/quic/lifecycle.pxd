@@ -13,7 +13,7 @@ from .stats cimport Stats
 from .transmit cimport Transmitter
 
 cdef int64_t ALIVE, APPLICATION_ERROR, DROP_CONN, IDLE_CLOSE, IS_CLOSED, IS_CLOSING, MAX_PACKET_NUMBER
-cdef int64_t MIN_INITIAL_DATAGRAM, NEVER, P_HANDSHAKE, P_INITIAL, P_SHORT
+cdef int64_t MIN_INITIAL_DATAGRAM, MIN_PACKET_EXPANSION, NEVER, P_HANDSHAKE, P_INITIAL, P_SHORT
 
 @cython.final
 cdef class Lifecycle:
@@ -45,5 +45,7 @@ cdef class Lifecycle:
     cdef int64_t expiry(self) except? -1
     @cython.locals(core=Core, recovery=Recovery, deadline=int64_t, timeout=int64_t)
     cdef int64_t handle_expiry(self, int64_t now) except? -12345
+    @cython.locals(deadline=int64_t)
+    cdef catch_up(self, int64_t now)
     @cython.locals(core=Core, recovery=Recovery, initial=PacketSpace, handshake=PacketSpace)
     cdef _loss_timer(self, int64_t now)

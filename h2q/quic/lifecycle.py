@@ -15,6 +15,7 @@ from .constants import (
     IS_CLOSING,
     MAX_PACKET_NUMBER,
     MIN_INITIAL_DATAGRAM,
+    MIN_PACKET_EXPANSION,
     NEVER,
     P_HANDSHAKE,
     P_INITIAL,
@@ -116,7 +117,7 @@ class Lifecycle:
             builder.cancel()
             return
         pads = kind == P_INITIAL and not core.is_server
-        size = builder.complete(MIN_INITIAL_DATAGRAM if pads else 0)
+        size = builder.complete(MIN_INITIAL_DATAGRAM if pads else builder.used + len(core.scid) + MIN_PACKET_EXPANSION)
         space.next_pn += 1
         core.path.bytes_sent += size
         core.stats.packets_sent += 1
@@ -191,6 +192,12 @@ class Lifecycle:
         if deadline and now >= deadline:
             self._loss_timer(now)
         return 0
+
+    def catch_up(self, now: int) -> None:
+        """More may be sent to an unvalidated address than before: a timer that waited for that acts at once."""
+        deadline = self.core.recovery.deadline()
+        if deadline and now >= deadline:
+            self._loss_timer(now)
 
     def _loss_timer(self, now: int) -> None:
         core = self.core

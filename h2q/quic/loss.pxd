@@ -32,7 +32,7 @@ cdef class Recovery:
     cdef readonly Congestion congestion
     cdef readonly Pacer pacer
     cdef readonly tuple spaces
-    cdef readonly list acked, lost
+    cdef readonly list acked, late, lost
     cdef readonly int64_t bytes_in_flight, pto_count, timeout_space, ecn_state
     cdef readonly int64_t lost_packets, lost_bytes, spurious_losses, spurious_reductions, congestion_events
     cdef readonly int64_t pto_total, persistent_congestions, ecn_ce_total

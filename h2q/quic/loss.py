@@ -164,6 +164,7 @@ class Recovery:
         "handshake_confirmed",
         "has_handshake_keys",
         "is_client",
+        "late",
         "lost",
         "lost_bytes",
         "lost_packets",
@@ -187,6 +188,8 @@ class Recovery:
         self.spaces = (LossSpace(SPACE_INITIAL), LossSpace(SPACE_HANDSHAKE), LossSpace(SPACE_APPLICATION))
         self.acked: list[SentPacket] = []
         self.lost: list[SentPacket] = []
+        #: Packets that were lost and are acknowledged after all; the frames of a lost packet stay in it.
+        self.late: list[SentPacket] = []
         self.bytes_in_flight = 0
         self.pto_count = 0
         self.timeout_space = SPACE_INITIAL
@@ -436,6 +439,7 @@ class Recovery:
                     break
                 if packet.pn >= low:
                     ring.slots[index & ring.mask] = None
+                    self.late.append(packet)
                     self.spurious_losses += 1
                     if self._undo and packet.epoch == self._epoch:
                         self._epoch_open -= 1
@@ -572,11 +576,9 @@ class Recovery:
                 release(packet)
             del self.acked[:]
         if self.lost:
-            for packet in self.lost:
-                # The frames are the caller's by now.
-                packet.first = None
-                packet.last = None
             del self.lost[:]
+        if self.late:
+            del self.late[:]
 
     # ECN
 

@@ -410,6 +410,10 @@ class Receiver:
             delay = (min(reader.ack_delay, 1 << 34) << core.peer_ack_delay_exponent) * 1000
             delay = min(delay, 1 << 60)
         recovery.on_ack(space.index, reader, delay, self.now)
+        if recovery.acked:
+            space.probes = 0
+        if recovery.late:
+            self.feedback.late(space.index, recovery.late)
         self.feedback.packets(space.index, recovery.acked, recovery.lost)
 
     def _crypto(self, space: PacketSpace) -> None:
@@ -502,7 +506,6 @@ class Receiver:
         core = self.core
         reader = self.reader
         stream = core.streams.for_peer_frame(reader.stream_id, False)
-        self._report_opened()
         if stream is None:
             self._glitch()
             return
@@ -513,10 +516,11 @@ class Receiver:
         growth = recv.on_reset(reader.error_code, reader.final_size)
         core.recv_window.received += growth
         self._give_back(recv)
+        self._report_opened()
         if known:
             return
         stream.set_close_code(reader.error_code)
-        if self._on_reset is not None and not recv.stopped:
+        if self._on_reset is not None:
             core.call(self._on_reset, stream.stream_id, reader.final_size, reader.error_code)
         self.feedback.close_if_done(stream)
 

@@ -53,6 +53,8 @@ cdef class Transmitter:
         self, int64_t mode, int64_t flags, Stream stream, object datav, int64_t length, int64_t dgram_id
     ) except? -12345
     cdef finish(self)
+    @cython.locals(initial=PacketSpace)
+    cdef bint _needs_initial(self) except? -1
     @cython.locals(core=Core)
     cdef bint _handshake_must_go(self) except? -1
     @cython.locals(core=Core, initial=PacketSpace, handshake=PacketSpace, now=int64_t, must_pad=bint, size=int64_t)
@@ -85,7 +87,7 @@ cdef class Transmitter:
         keys=Keys
     )
     cdef bint _open_app(self) except? -1
-    cdef packet_probes(self)
+    cdef _probe(self)
     @cython.locals(core=Core, app=PacketSpace, stream=Stream)
     cdef _put_queued(self)
     @cython.locals(builder=PacketBuilder, frame=SentFrame)

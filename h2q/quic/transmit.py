@@ -146,9 +146,12 @@ class Transmitter:
         """
         core = self.core
         self.ndatalen = -1
-        if core.packet_open:
-            return self._write_app(mode, flags, stream, datav, length, dgram_id)
         builder = self.builder
+        if core.packet_open:
+            size = self._write_app(mode, flags, stream, datav, length, dgram_id)
+            if size == 0 or (size == STREAM_DATA_BLOCKED and not core.packet_open):
+                return builder.used or size
+            return size
         now = self.now
         self.must_pad = False
         if core.is_server and not core.path.validated:
@@ -165,6 +168,9 @@ class Transmitter:
         handshaking = core.handshake_waits()
         if handshaking:
             if recovery.allowance() > 0 or self._handshake_must_go():
+                if not core.is_server and builder.limit < MIN_INITIAL_DATAGRAM and self._needs_initial():
+                    # RFC 9000 section 14.1: a client's Initial goes in no smaller datagram.
+                    return 0
                 self._write_handshake_packets()
             if builder.used and recovery.allowance() <= 0 and not core.app.probes and core.tls_completed:
                 return builder.used
@@ -186,6 +192,13 @@ class Transmitter:
         self.core.packet_open = False
         self.packet = None
         self.builder.release()
+
+    def _needs_initial(self) -> bool:
+        """An Initial packet is due: data, a probe or an acknowledgement."""
+        initial = self.core.initial
+        if initial.discarded:
+            return False
+        return initial.crypto.has_lost or initial.probes > 0 or initial.acks.wants_ack(self.now, 0)
 
     def _handshake_must_go(self) -> bool:
         core = self.core
@@ -356,6 +369,8 @@ class Transmitter:
         if not core.packet_open:
             if not self._open_app():
                 return 0
+            if app.probes and not (sends or mode == M_DATAGRAM or self.eliciting):
+                self._probe()
         if sends and send is not None and stream is not None and self.fits and not core.work:
             offset = send.offset
             room = builder.stream_room(stream.stream_id, offset, allowed)
@@ -371,7 +386,7 @@ class Transmitter:
             (blocked and not core.work) or (wrote >= 0 and not finished and allowed < length and allowed == wrote)
         ):
             self._say_blocked(stream, send)
-        if mode == M_DATAGRAM and self.fits and not core.work and builder.put_datagram(datav, length):
+        if mode == M_DATAGRAM and self.fits and builder.put_datagram(datav, length):
             if self._tracks_datagrams:
                 self._record(T_DATAGRAM, dgram_id, None, None)
             self.eliciting = True
@@ -386,6 +401,7 @@ class Transmitter:
                 return STREAM_DATA_BLOCKED
             if not app.probes and not self.must_pad and not self._keep_alive_is_due():
                 builder.cancel()
+                core.packet_open = False
                 return 0
         elif more:
             core.packet_open = True
@@ -436,20 +452,18 @@ class Transmitter:
         if not self._open_short():
             return False
         self._begin_packet()
-        while self.path_responses and builder.put_frame(pack_path_response(self.path_responses[0])):
+        if self.path_responses and builder.put_frame(pack_path_response(self.path_responses[0])):
             # RFC 9000 section 9.3.3: with a PING the packet is no mere probe of the path.
             self.path_responses.pop(0)
             self._put_ping()
             self.must_pad = self.must_pad or not core.is_server or builder.limit >= MIN_INITIAL_DATAGRAM
         self._put_ack(app, core.ack_delay())
         self._put_queued()
-        if not self.eliciting and app.probes and core.recovery.space(2).eliciting_in_flight:
-            self.packet_probes()
         return True
 
-    def packet_probes(self) -> None:
+    def _probe(self) -> None:
         """A probe timeout without anything new to say: what is unacknowledged goes once more."""
-        if self.feedback.reclaim(2, 1):
+        if self.core.recovery.space(2).eliciting_in_flight and self.feedback.reclaim(2, 1):
             self._put_queued()
 
     def _put_queued(self) -> None:
@@ -513,7 +527,7 @@ class Transmitter:
             if not self._put_for_stream(T_RESET_STREAM, stream, data, 0):
                 stream.wants |= wants & ~W_RESET
                 return False
-        if wants & W_STOP and recv is not None and recv.stop_pending:
+        if wants & W_STOP and recv is not None and recv.stop_pending and recv.delivered != recv.final_size:
             if self._on_stop_sending is not None:
                 core.call(self._on_stop_sending, stream_id, recv.stop_code)
             if not self._put_for_stream(T_STOP_SENDING, stream, pack_stop_sending(stream_id, recv.stop_code), 0):

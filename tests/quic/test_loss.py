@@ -187,8 +187,12 @@ def test_frames_come_back_with_their_packets() -> None:
     assert (lost.first.owner, lost.first.offset) == (owner, lost.pn)
     assert (acked.first.owner, acked.first.offset, acked.largest_ack) == (owner, acked.pn, 104)
     ack(recovery, [sent[1].pn, sent[2].pn], now + 81 * MS)
-    assert recovery.lost == []
-    assert lost.first is None
+    assert recovery.lost == [] and recovery.late == []
+    # A lost packet keeps its frames, for it may be acknowledged after all.
+    assert lost.first is not None
+    ack(recovery, [lost.pn], now + 82 * MS)
+    assert [one.pn for one in recovery.late] == [lost.pn]
+    assert recovery.late[0].first is not None and recovery.late[0].first.owner is owner
 
 
 @pytest.mark.rfc("9002", "5.1")
