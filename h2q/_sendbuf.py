@@ -62,7 +62,12 @@ def _pieces(datav: Vector, length: int) -> list[memoryview]:
 def vector_length(datav: Vector) -> int:
     """Bytes of a list or tuple of bytes-like objects; TypeError names the index of what is none."""
     _check_vector(datav)
-    return sum(len(item) if type(item) is bytes else len(_view(i, item)) for i, item in enumerate(datav))
+    total = 0
+    for i, item in enumerate(datav):
+        total += len(item) if type(item) is bytes else len(_view(i, item))
+        if total > _MAX_OFFSET:
+            raise InvalidArgument(f"a vector of more than {_MAX_OFFSET} bytes", -201)
+    return total
 
 
 def _copy_vector(datav: Vector, length: int) -> bytes:

@@ -83,7 +83,7 @@ cpdef int64_t vector_length(object datav) except -1:
             total += view.len
             PyBuffer_Release(&view)
         if total > MAX_OFFSET:
-            raise InvalidArgument(f"a vector of more than {MAX_OFFSET} bytes")
+            raise InvalidArgument(f"a vector of more than {MAX_OFFSET} bytes", -201)
         i += 1
     return total
 

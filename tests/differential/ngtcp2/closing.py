@@ -168,12 +168,10 @@ WRONG: dict[str, tuple[str, tuple[Any, ...]]] = {
 def wrong_frames(make: Make, what: tuple[str, tuple[Any, ...]]) -> None:
     role, payload = what
     d = make(role)
-    s = 8 if role == CLIENT else 9
     body = b"".join(payload)
     number, d.peer_pn = d.peer_pn, d.peer_pn + 1
-    d.receive(d.seal(number, body))
-    d.write(s, 10)
-    d.write(-1)
+    if d.receive(d.seal(number, body)) == 0:
+        d.flush_own()
     d.close(False, 10)
     d.state()
 

@@ -276,7 +276,7 @@ def credit_up_to_the_end(make: Make) -> None:
     d = make(CLIENT)
     d.peer(frames.stream(1, 0, 10))
     d.extend((1 << 62) - 1)
-    d.extend(1 << 62)
+    d.extend((1 << 62) - 1)
     d.extend_stream(1, (1 << 62) - 1)
     d.extend_stream(1, 5)
     d.flush_own()
@@ -424,7 +424,6 @@ def closed_streams_of_the_peer_give_no_credit_by_themselves(make: Make) -> None:
 def the_peer_oversteps_a_streams_limit(make: Make, data: tuple[int, int]) -> None:
     d = make(SERVER, own=SMALL)
     d.peer(frames.stream(0, *data))
-    d.write(-1)
     d.close(False, 3)
     d.state()
 

@@ -5,8 +5,54 @@ The tests demand that a scenario that is named here differs, in one variant at l
 
 from __future__ import annotations
 
-#: Where h2q does better on purpose, or follows an RFC where ngtcp2 does not: scenario to reason.
-DELIBERATE: dict[str, str] = {}
+_LENGTH = "h2q writes the Length of a long header in 2 bytes, ngtcp2 in 4: there is room for more"
+_PIECES = "ngtcp2's client cuts its first CRYPTO data into pieces"
+_SMALL = "RFC 9000 section 14.1: a client sends no datagram with an Initial that is below 1,200 bytes"
+_NEVER = "a datagram that no packet could ever hold is refused; ngtcp2 answers 0 for ever"
+_EITHER = "RFC 9000 allows either error code"
+
+#: Where h2q does better on purpose, or follows an RFC where ngtcp2 does not: scenario, or all its variants, to reason.
+DELIBERATE: dict[str, str] = {
+    "a_client_closes_after_the_servers_flight": "the keys for 1-RTT packets are there, so the real code goes too",
+    "a_client_with_a_small_buffer[100]": _SMALL,
+    "a_client_with_a_small_buffer[1199]": _SMALL,
+    "a_client_writes_too_much_behind_its_finished": _LENGTH,
+    "a_large_certificate": _LENGTH,
+    "a_large_client_hello": _PIECES,
+    "a_large_client_hello_in_the_wrong_order": _PIECES,
+    "a_server_that_has_read_nothing": "InvalidState for both kinds of closing; ngtcp2 says NOBUF for one",
+    "a_server_with_a_small_buffer[100]": _LENGTH,
+    "a_server_with_a_small_buffer[500]": _LENGTH,
+    "a_small_buffer_for_the_finished": _SMALL,
+    "datagrams_that_fit_or_not[1172]": _NEVER,
+    "datagrams_that_fit_or_not[1173]": _NEVER,
+    "datagrams_that_fit_or_not[2000]": _NEVER,
+    "half_of_a_client_hello_is_lost": _PIECES,
+    "many_gaps": "32 ranges are kept and sent; ngtcp2 sends one more",
+    "wrong_frames[long_form_of_a_frame_type]": _EITHER,
+    "wrong_frames[reset_of_a_stream_we_only_write]": "RFC 9000 section 19.4: STREAM_STATE_ERROR",
+    "wrong_frames[stream_offset_too_large]": _EITHER,
+    "wrong_frames[streams_blocked_too_large]": _EITHER,
+}
+
+#: What h2q is to do as ngtcp2 does, and does not yet: scenarios, or all their variants.
+PENDING: frozenset[str] = frozenset(
+    (
+        "a_server_with_a_small_buffer[1199]",
+        "early_data",
+        "early_data_and_a_lost_first_flight",
+    )
+)
+
+
+def reason(name: str) -> str | None:
+    """Why h2q differs in a scenario, or None: by its whole name, or by that of all its variants."""
+    return DELIBERATE.get(name) or DELIBERATE.get(name.split("[")[0])
+
+
+def is_pending(name: str) -> bool:
+    return name in PENDING or name.split("[")[0] in PENDING
+
 
 #: Scenarios in which libngtcp2 0.12 does not what 1.25 does: reason to scenarios.
 OLDER: dict[str, tuple[str, ...]] = {
@@ -36,7 +82,6 @@ OLDER: dict[str, tuple[str, ...]] = {
         "stream_of_the_peer_that_both_may_send_on",
         "stream_of_the_peer_that_only_it_may_send_on",
         "the_peer_is_blocked",
-        "the_peer_oversteps_a_streams_limit",
     ),
     "it sends no DATA_BLOCKED and no STREAM_DATA_BLOCKED": (
         "a_blocked_stream_when_the_window_is_full",
@@ -83,6 +128,8 @@ OLDER: dict[str, tuple[str, ...]] = {
         "a_small_buffer_for_the_finished",
         "data_come_before_finished",
         "datagrams_of_the_handshake_twice",
+        "early_data",
+        "early_data_and_a_lost_first_flight",
         "errors_of_streams_behind_finished",
         "finished_and_data_are_lost",
         "finished_is_lost",
@@ -122,8 +169,6 @@ OLDER: dict[str, tuple[str, ...]] = {
         "a_client_with_a_small_buffer",
         "a_large_client_hello",
         "a_large_client_hello_in_the_wrong_order",
-        "early_data",
-        "early_data_and_a_lost_first_flight",
         "half_of_a_client_hello_is_lost",
     ),
     "streams open and close at other frames": (
@@ -134,7 +179,6 @@ OLDER: dict[str, tuple[str, ...]] = {
         "probe_of_a_reset",
         "shutdown_in_an_open_packet",
         "shutdown_in_an_open_packet_then_minus_one",
-        "shutdown_of_a_stream_of_the_peer",
         "shutdown_of_another_stream_in_an_open_packet",
         "shutdown_read_when_all_has_arrived",
     ),
@@ -153,7 +197,6 @@ OLDER: dict[str, tuple[str, ...]] = {
         "probes_with_padding_when_the_window_is_full",
     ),
     "it does not add PING to acknowledgements at the same times": (
-        "connection_ids_are_issued_up_to_the_peers_limit",
         "data_arrive",
         "probe_with_a_ping",
         "sizes_of_dest_where_an_ack_waits",
@@ -164,7 +207,6 @@ OLDER: dict[str, tuple[str, ...]] = {
         "little_room_is_left",
         "little_room_is_left_for_small_data",
         "lost_data_go_before_new",
-        "lost_data_larger_than_a_packet",
         "more_until_the_packet_is_full",
         "sizes_of_dest",
         "sizes_of_dest_with_more",

@@ -416,8 +416,8 @@ static int on_get_new_connection_id(ngtcp2_conn *conn, ngtcp2_cid *cid, uint8_t 
 }
 
 static int on_remove_connection_id(ngtcp2_conn *conn, const ngtcp2_cid *cid, void *user) {
-  (void)conn;
-  say(user, "remove_connection_id %d", cid->data[cid->datalen - 1]);
+  (void)conn, (void)cid;
+  say(user, "remove_connection_id");
   return 0;
 }
 
@@ -471,6 +471,8 @@ static void make_path(ngtcp2_path_storage *path, int server, int number) {
 int64_t oracle_version(void) { return NGTCP2_VERSION_NUM; }
 
 const char *oracle_error(int64_t code) { return ngtcp2_strerror((int)code); }
+
+int64_t oracle_wire_error(int64_t code) { return (int64_t)ngtcp2_err_infer_quic_transport_error_code((int)code); }
 
 void oracle_free(struct endpoint *e) {
   if (e) {

