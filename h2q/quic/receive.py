@@ -470,9 +470,11 @@ class Receiver:
                 callback(core.conn, flags, stream.stream_id, offset, piece)
             except Exception as exc:
                 raise CallbackFailure(f"recv_stream_data raised {exc!r}", -502) from exc
-            if stream.closed or recv.stopped:
-                return
             offset += len(piece)
+            if stream.closed or recv.stopped:
+                # Nobody reads the rest: it counts against the connection's window no longer.
+                recv.discarded += recv.delivered - offset
+                return
 
     def _give_back(self, recv: RecvStream) -> None:
         """Data that nobody will read count as consumed, or the connection's window would leak away."""
