@@ -424,8 +424,8 @@ class Connection:
         if stream is None:
             return
         send: SendStream = stream.send  # type: ignore[assignment]
+        stream.set_close_code(app_error_code)
         if send.reset(app_error_code):
-            stream.set_close_code(app_error_code)
             self.core.queue_stream(stream, W_RESET)
 
     def shutdown_stream_read(self, stream_id: int, app_error_code: int) -> int:
@@ -442,8 +442,8 @@ class Connection:
             return
         core = self.core
         recv: RecvStream = stream.recv  # type: ignore[assignment]
+        stream.set_close_code(app_error_code)
         if recv.stop(app_error_code):
-            stream.set_close_code(app_error_code)
             core.queue_stream(stream, W_STOP)
         core.recv_window.consume(recv.discarded)
         recv.discarded = 0

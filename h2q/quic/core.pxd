@@ -4,6 +4,7 @@ from libc.stdint cimport int64_t
 from ..flow cimport ReceiveWindow, SendLimit
 from .datagrams cimport Datagrams
 from .loss cimport LossSpace, Recovery
+from .mtu cimport MtuSearch
 from .path cimport Path
 from .sent cimport new_frame
 from .space cimport PacketSpace
@@ -29,6 +30,7 @@ cdef class Core:
     cdef public ReceiveWindow recv_window
     cdef public Stats stats
     cdef public Datagrams datagrams
+    cdef public MtuSearch mtu
 
     cpdef PacketSpace space(self, int64_t index)
     cpdef enter(self)
@@ -38,6 +40,7 @@ cdef class Core:
     cpdef push_control(self, int64_t kind, bytes data, int64_t value)
     cpdef push_control_front(self, int64_t kind, bytes data, int64_t value)
     cpdef int64_t datagram_limit(self) except? -1
+    cpdef set_datagram_size(self, int64_t size)
     @cython.locals(recovery=Recovery)
     cpdef int64_t pto(self) except? -1
     cpdef int64_t ack_delay(self) except? -1

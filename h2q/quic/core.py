@@ -12,6 +12,7 @@ from .config import Config
 from .constants import ALIVE, MAX_PACKET_NUMBER, NEVER
 from .datagrams import Datagrams
 from .loss import Recovery
+from .mtu import MtuSearch
 from .path import Path
 from .sent import new_frame
 from .space import PacketSpace
@@ -42,6 +43,7 @@ class Core:
         "last_activity",
         "local_ids",
         "max_datagram_size",
+        "mtu",
         "now",
         "packet_open",
         "path",
@@ -105,6 +107,7 @@ class Core:
         self.peer_idle_timeout = 0
         self.peer_greases = False
         #: The datagrams that the path is known to carry.
+        self.mtu = MtuSearch()
         self.max_datagram_size = config.max_tx_udp_payload_size if config.no_tx_udp_payload_size_shaping else 1200
         #: The peer would take more connection ids.
         self.cids_due = False
@@ -171,6 +174,11 @@ class Core:
     def datagram_limit(self) -> int:
         """The largest datagram to send now (``conn_shape_udp_payload``)."""
         return min(self.max_datagram_size, self.peer_payload_size, self.config.max_tx_udp_payload_size)
+
+    def set_datagram_size(self, size: int) -> None:
+        """The path carries datagrams of this size."""
+        self.max_datagram_size = size
+        self.recovery.congestion.set_mtu(size)
 
     def pto(self) -> int:
         """The probe timeout of the application space, without backoff."""

@@ -5,6 +5,7 @@ from .._quic cimport pack_new_connection_id, pack_retire_connection_id
 from .core cimport Core
 from .crypto_stream cimport CryptoStream
 from .loss cimport LossSpace, Recovery
+from .mtu cimport MtuSearch
 from .recv_stream cimport RecvStream
 from .send_stream cimport SendStream
 from .sent cimport SentFrame, SentPacket, new_frame

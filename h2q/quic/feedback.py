@@ -61,6 +61,8 @@ class Feedback:
         if packet.largest_ack >= 0:
             owner: PacketSpace = core.space(space)
             owner.acks.on_ack_of_ack(packet.largest_ack)
+        if packet.is_probe and core.mtu.on_acked(packet.size):
+            core.set_datagram_size(packet.size)
         frame = packet.first
         while frame is not None:
             kind = frame.kind
@@ -166,7 +168,7 @@ class Feedback:
             return send.is_open() and send.credit() == 0 and frame.value == send.limit
         if kind == T_RESET_STREAM:
             resetting: SendStream = stream.send  # type: ignore[assignment]
-            return not resetting.reset_acked
+            return not resetting.is_done()
         if kind == T_STOP_SENDING:
             stopping: RecvStream = stream.recv  # type: ignore[assignment]
             return stopping.stop_pending and stopping.delivered != stopping.final_size

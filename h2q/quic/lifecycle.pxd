@@ -6,6 +6,7 @@ from .acks cimport AckTracker
 from .core cimport Core
 from .feedback cimport Feedback
 from .loss cimport LossSpace, Recovery
+from .mtu cimport MtuSearch
 from .pacing cimport Pacer
 from .path cimport Path
 from .space cimport PacketSpace
@@ -14,6 +15,7 @@ from .transmit cimport Transmitter
 
 cdef int64_t ALIVE, APPLICATION_ERROR, DROP_CONN, IDLE_CLOSE, IS_CLOSED, IS_CLOSING, MAX_PACKET_NUMBER
 cdef int64_t MIN_INITIAL_DATAGRAM, MIN_PACKET_EXPANSION, NEVER, P_HANDSHAKE, P_INITIAL, P_SHORT
+cdef int64_t BLACK_HOLE_PTOS
 
 @cython.final
 cdef class Lifecycle:

@@ -27,6 +27,9 @@ from .loss import Recovery
 from .space import PacketSpace
 from .transmit import PacketNumbersExhausted, Transmitter
 
+#: So many probe timeouts in a row, and full datagrams are suspected not to arrive (RFC 8899 section 4.3).
+BLACK_HOLE_PTOS = 3
+
 
 class HandshakeTimeout(LocalError):
     """The handshake took longer than ``Config.handshake_timeout`` (NGTCP2_ERR_HANDSHAKE_TIMEOUT)."""
@@ -164,6 +167,8 @@ class Lifecycle:
         acks = core.app.acks.deadline(core.ack_delay())
         if acks and core.app.tx_key is not None:
             due = min(due, acks)
+        if core.mtu.expiry:
+            due = min(due, core.mtu.expiry)
         pacing = recovery.pacer.next_time()
         if pacing > core.now:
             due = min(due, pacing)
@@ -187,6 +192,7 @@ class Lifecycle:
         timeout: int = core.config.handshake_timeout
         if timeout and not core.tls_completed and now >= self.started + timeout:
             raise HandshakeTimeout("the handshake took too long")
+        core.mtu.on_timer(now)
         recovery: Recovery = core.recovery
         deadline = recovery.deadline()
         if deadline and now >= deadline:
@@ -205,6 +211,8 @@ class Lifecycle:
         if recovery.on_timeout(now) == 0:
             self.feedback.packets(recovery.timeout_space, [], recovery.lost)
             return
+        if recovery.pto_count >= BLACK_HOLE_PTOS and core.mtu.on_black_hole():
+            core.set_datagram_size(core.mtu.size)
         # How many packets to send where: ``ngtcp2_conn_on_loss_detection_timer``.
         initial = core.initial
         handshake = core.handshake

@@ -12,6 +12,7 @@ from .crypto_stream cimport CryptoStream
 from .feedback cimport Feedback
 from .keys cimport Keys
 from .loss cimport LossSpace, Recovery
+from .mtu cimport MtuSearch
 from .pacing cimport Pacer
 from .path cimport Path
 from .recv_stream cimport RecvStream
@@ -35,7 +36,7 @@ cdef class Transmitter:
     cdef readonly Core core
     cdef Feedback feedback
     cdef readonly PacketBuilder builder
-    cdef int64_t now
+    cdef int64_t now, dest_size
     cdef SentPacket packet
     cdef bint eliciting, empty, fits, must_pad
     cdef readonly int64_t ndatalen
@@ -43,7 +44,7 @@ cdef class Transmitter:
     cdef bint _tracks_datagrams
     cdef object _on_stop_sending, _on_remote_bidi, _on_remote_uni
 
-    @cython.locals(core=Core, closing=bint)
+    @cython.locals(core=Core, closing=bint, limit=int64_t)
     cdef begin(self, object dest, int64_t now)
     @cython.locals(
         core=Core, builder=PacketBuilder, now=int64_t, allowance=int64_t, recovery=Recovery, path=Path,
@@ -80,6 +81,8 @@ cdef class Transmitter:
     cdef int64_t _write_app(
         self, int64_t mode, int64_t flags, Stream stream, object datav, int64_t length, int64_t dgram_id
     ) except? -12345
+    @cython.locals(core=Core, builder=PacketBuilder, size=int64_t, usual=int64_t, packet=SentPacket)
+    cdef bint _write_mtu_probe(self) except? -1
     @cython.locals(core=Core, app=PacketSpace, grease=int64_t)
     cdef bint _open_short(self) except? -1
     @cython.locals(

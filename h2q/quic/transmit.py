@@ -89,6 +89,7 @@ class Transmitter:
         "_tracks_datagrams",
         "builder",
         "core",
+        "dest_size",
         "eliciting",
         "empty",
         "feedback",
@@ -105,6 +106,8 @@ class Transmitter:
         self.feedback = feedback
         self.builder = PacketBuilder()
         self.now = 0
+        #: The room in the caller's buffer, as far as it matters.
+        self.dest_size = 0
         #: The packet being filled: its record; whether it elicits an acknowledgement; whether it has no frame yet;
         #: whether everything that was queued has found room in it; whether its datagram must have 1,200 bytes.
         self.packet: SentPacket | None = None
@@ -135,7 +138,11 @@ class Transmitter:
             return
         if core.failure is not None:
             raise InvalidState("the connection has failed: what is left is write_connection_close", -204)
-        self.builder.start(dest, core.datagram_limit())
+        # A probe of the MTU may be larger than what is sent otherwise.
+        limit = core.datagram_limit()
+        self.builder.start(dest, max(limit, core.mtu.probe()))
+        self.dest_size = self.builder.limit
+        self.builder.limit = min(limit, self.dest_size)
         self.now = core.now = now
         self.packet = None
 
@@ -180,6 +187,8 @@ class Transmitter:
             raise PacketNumbersExhausted("packet number 2^62 - 1 has been used")
         if recovery.allowance() <= 0 and not core.app.probes:
             return builder.used or self._write_acks()
+        if builder.used == 0 and core.tls_completed and core.mtu.probe() and self._write_mtu_probe():
+            return builder.used
         size = self._write_app(mode, flags, stream, datav, length, dgram_id)
         if size == 0:
             return builder.used or self._write_acks()
@@ -383,7 +392,7 @@ class Transmitter:
                 wrote = room
                 self.ndatalen = room
         if send is not None and stream is not None and self.fits and (
-            (blocked and not core.work) or (wrote >= 0 and not finished and allowed < length and allowed == wrote)
+            blocked or (wrote >= 0 and not finished and allowed < length and allowed == wrote)
         ):
             self._say_blocked(stream, send)
         if mode == M_DATAGRAM and self.fits and builder.put_datagram(datav, length):
@@ -394,7 +403,7 @@ class Transmitter:
             wrote = 0
             self.ndatalen = 0
         if self.empty:
-            if self.fits and blocked and not core.work and (more or not self.must_pad) and send_limit.credit() > 0:
+            if self.fits and blocked and (more or not self.must_pad) and send_limit.credit() > 0:
                 core.packet_open = more != 0
                 if not more:
                     builder.cancel()
@@ -408,7 +417,7 @@ class Transmitter:
             if wrote >= 0:
                 if builder.room > 0:
                     return WRITE_MORE
-            elif mode == M_STREAM and blocked and self.fits and not core.work and send_limit.credit() > 0:
+            elif mode == M_STREAM and blocked and self.fits and send_limit.credit() > 0:
                 return STREAM_DATA_BLOCKED
         if not self.eliciting and (app.probes or self._was_silent(app) or self._keep_alive_is_due()):
             self._put_ping()
@@ -420,6 +429,26 @@ class Transmitter:
         else:
             self._complete(app, builder.used + len(core.scid) + MIN_PACKET_EXPANSION, False)
         return builder.used
+
+    def _write_mtu_probe(self) -> bool:
+        """A PING in a datagram of the size that is tried, where the path is validated and the buffer has room."""
+        core = self.core
+        builder = self.builder
+        size = core.mtu.probe()
+        if not core.path.validated or size > self.dest_size or core.handshake.crypto.has_lost:
+            return False
+        usual = builder.limit
+        builder.limit = size
+        if not self._open_short():
+            builder.limit = usual
+            return False
+        self._begin_packet()
+        self._put_ping()
+        packet: SentPacket = self.packet  # type: ignore[assignment]
+        packet.is_probe = True
+        self._complete(core.app, size, True)
+        core.mtu.on_sent(self.now, core.pto())
+        return True
 
     def _open_short(self) -> bool:
         core = self.core
