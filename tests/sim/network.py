@@ -14,11 +14,13 @@ SECOND = 1_000_000_000
 
 @dataclass(frozen=True)
 class Burst:
-    """Loss that comes in bursts (Gilbert): each datagram may begin one, and each one in it may end it."""
+    """Loss that comes in bursts (Gilbert): each datagram may begin one, each one in it may end it, and ``longest`` is
+    how long it lasts at most: who sends a datagram a minute does not need a dozen of them to get out of it."""
 
     begin: float
     end: float
     loss: float = 1.0
+    longest: int = SECOND
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,7 @@ class Link:
         self._free_at = 0
         self._last_arrival = 0
         self._in_burst = False
+        self._burst_began = 0
 
     def send(self, datagram: bytes, now: int) -> list[tuple[int, bytes]]:
         """The arrivals of a datagram sent at ``now``: (time, bytes), none when it is lost."""
@@ -78,7 +81,11 @@ class Link:
         position = draw.getrandbits(32)
         if conditions.burst is not None:
             burst = conditions.burst
-            self._in_burst = burst_step >= burst.end if self._in_burst else burst_step < burst.begin
+            if self._in_burst:
+                self._in_burst = burst_step >= burst.end and now < self._burst_began + burst.longest
+            elif burst_step < burst.begin:
+                self._in_burst = True
+                self._burst_began = now
             if self._in_burst and burst_loss < burst.loss:
                 counts.lost += 1
                 return []

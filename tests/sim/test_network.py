@@ -50,7 +50,9 @@ def test_burst_loss_comes_in_bursts() -> None:
     beginnings = [number for number in lost if number - 1 in got]
     assert 80 < counts.lost == len(lost) < 350
     assert 3 < len(lost) / len(beginnings) < 8
-    # Without a loss in them bursts do nothing.
+    # They do not outlast their time, and without a loss in them they do nothing.
+    _, found = arrivals(Conditions(burst=Burst(1.0, 0.0, longest=5 * MILLISECOND)))
+    assert [number for number, _, _ in found][:3] == [5, 11, 17]
     assert arrivals(Conditions(burst=Burst(0.02, 0.2, 0.0)))[0].lost == 0
 
 
