@@ -70,11 +70,16 @@ def python(*arguments: str, **environment: str) -> subprocess.CompletedProcess[s
     )
 
 
+def load_program(path: Path) -> ModuleType:
+    """A program's file as a module."""
+    spec = importlib.util.spec_from_file_location(f"h2q_{path.stem}", path)
+    if spec is None or spec.loader is None:
+        raise RuntimeError(f"{path} cannot be loaded")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 def build_script() -> ModuleType:
     """`setup.py` as a module: what it would compile, and under which directives."""
-    spec = importlib.util.spec_from_file_location("h2q_setup", ROOT / "setup.py")
-    if spec is None or spec.loader is None:
-        raise RuntimeError("setup.py cannot be loaded")
-    script = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(script)
-    return script
+    return load_program(ROOT / "setup.py")

@@ -1,5 +1,7 @@
 """QUIC (RFC 9000, 9001, 9002, 9221, 9287, 9368, 9369) as libngtcp2 does it: connections, callbacks, outcomes."""
 
+from .._packets import parse_header
+from .._quic import pack_retry, pack_version_negotiation
 from .burst import StreamQueue
 from .callbacks import Callbacks
 from .config import Config
@@ -82,4 +84,7 @@ __all__ = [
     "WRITE_STREAM_FLAG_PADDING",
     "WriteDatagramFlag",
     "WriteStreamFlag",
+    "pack_retry",
+    "pack_version_negotiation",
+    "parse_header",
 ]
