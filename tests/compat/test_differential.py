@@ -233,3 +233,25 @@ def test_pieces_of_any_size(data, program):
         size = data.draw(st.integers(1, min(len(wire), 40)) | st.just(len(wire)))
         pair.receive(wire[:size])
         wire = wire[size:]
+
+
+@hypothesis.given(data=st.binary(max_size=200), started=st.booleans())
+def test_bytes_that_are_no_frames(data, started):
+    pair = Pair(client=False)
+    if started:
+        pair.start()
+        pair.receive(frame(1, 4, 1, pair.block(*GOOD_REQUEST)))
+    pair.receive(data)
+    pair.receive(data)
+
+
+def test_a_long_connection_keeps_nothing():
+    pair = Pair(client=False)
+    pair.start()
+    connection = pair.sides[1].connection
+    for number in range(1, 2001, 2):
+        connection.receive_data(frame(1, 5, number, pair.block(*GOOD_REQUEST, ("x-number", str(number)))))
+        connection.send_headers(number, [(":status", "200")], end_stream=True)
+        connection.data_to_send()
+    assert len(connection.streams) <= 2
+    assert connection.highest_inbound_stream_id == 1999

@@ -276,7 +276,7 @@ class Core:
             number = 1 if self._client else 2
         if self.loud():
             self.config.logger.debug("Next available stream ID %d", number)
-        if number > MAX_STREAM_ID:
+        if number > getattr(self, "HIGHEST_ALLOWED_STREAM_ID", MAX_STREAM_ID):
             raise NoAvailableStreamIDError("Exhausted allowed stream IDs")
         return number
 

@@ -167,8 +167,8 @@ class Outgoing:
                 self._wrong = True
             self._seen |= N_HOST
             self._host = value
-        elif facts & N_CONNECTION or (facts & N_TE and value.lower() != b"trailers"):
-            self._wrong = True
+        elif facts & (N_CONNECTION | N_UNCLEAN) or (facts & N_TE and value.lower() != b"trailers"):
+            self._wrong = True  # a name that is still not clean is empty
 
     def _keep(self, facts: int, value: bytes) -> None:
         # What the stream is to remember, from the fields as the caller gave them.

@@ -12,7 +12,7 @@ from .stream cimport H2Stream, H2StreamStateMachine
 cdef int64_t B_NORMALIZE_OUTBOUND
 cdef int64_t C_RECV_HEADERS, C_RECV_SETTINGS, C_SEND_ALTERNATIVE_SERVICE, C_SEND_DATA, C_SEND_GOAWAY, C_SEND_HEADERS
 cdef int64_t C_SEND_PING, C_SEND_PRIORITY, C_SEND_PUSH_PROMISE, C_SEND_RST_STREAM, C_SEND_SETTINGS
-cdef int64_t C_SEND_WINDOW_UPDATE, F_END_STREAM, K_REQUEST, K_RESPONSE, K_TRAILERS, MAX_WINDOW
+cdef int64_t C_SEND_WINDOW_UPDATE, F_END_STREAM, K_REQUEST, K_RESPONSE, K_TRAILERS, MAX_STREAM_ID, MAX_WINDOW
 cdef int64_t REQUEST_SENT, RESPONSE_SENT, S_SEND_ALTERNATIVE_SERVICE, S_SEND_DATA, S_SEND_END_STREAM, S_SEND_HEADERS
 cdef int64_t S_SEND_INFORMATIONAL_HEADERS, S_SEND_PUSH_PROMISE, S_SEND_RST_STREAM, S_SEND_WINDOW_UPDATE
 cdef int64_t S_UPGRADE_CLIENT, S_UPGRADE_SERVER, T_DATA, T_PRIORITY, _NO_LIMIT
@@ -53,5 +53,6 @@ cdef class Sender(Receiver):
     @cython.locals(stream=H2Stream)
     cpdef advertise_alternative_service(self, object field_value, object origin=*, object stream_id=*)
 
+cdef _check_id(int64_t stream_id)
 cdef object _constant(object data)
 cdef bytes _priority(int64_t stream_id, object weight, object depends_on, object exclusive)

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..._core import pack_altsvc, pack_data, pack_frame, pack_frame_head, pack_goaway, pack_ping, pack_settings
+from ...errors import InvalidArgument
 from .constants import (
     B_NORMALIZE_OUTBOUND,
     C_RECV_HEADERS,
@@ -29,6 +30,7 @@ from .constants import (
     K_REQUEST,
     K_RESPONSE,
     K_TRAILERS,
+    MAX_STREAM_ID,
     MAX_WINDOW,
     REQUEST_SENT,
     RESPONSE_SENT,
@@ -136,6 +138,7 @@ class Sender(Receiver):
             self.config.logger.debug("Send headers on stream ID %d", stream_id)
         stream = self.streams.get(stream_id)
         if stream is None:
+            _check_id(stream_id)
             most = _setting(self.remote_settings, 3, _NO_LIMIT)
             count = self.count_streams(self._client)
             if count + 1 > most:
@@ -241,6 +244,7 @@ class Sender(Receiver):
         """Promises a stream: what is sent on it later answers a request with these fields."""
         if self.loud():
             self.config.logger.debug("Send Push Promise frame on stream ID %d", stream_id)
+        _check_id(promised_stream_id)
         if not _setting(self.remote_settings, 2, 0):
             raise ProtocolError("Remote peer has disabled stream push")
         self.state_machine.advance(C_SEND_PUSH_PROMISE)
@@ -363,6 +367,11 @@ class Sender(Receiver):
         stream = self.find(stream_id or 0)
         stream.state_machine.advance(S_SEND_ALTERNATIVE_SERVICE)
         self.put(pack_altsvc(stream.stream_id, b"", field_value))
+
+
+def _check_id(stream_id: int) -> None:
+    if stream_id > MAX_STREAM_ID:
+        raise InvalidArgument(f"stream id {stream_id} is above {MAX_STREAM_ID}")
 
 
 def _constant(data: Any) -> Any:
