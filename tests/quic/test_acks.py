@@ -234,7 +234,8 @@ class AckMachine(RuleBasedStateMachine):
             return
         others = [other for other, elicits in self.seen.items() if elicits]
         last = max(others, default=-1)
-        missing = any(
+        # Before the first ack-eliciting packet there is nothing that a gap could follow.
+        missing = max(last, self.known) >= 0 and any(
             other not in self.seen and other > self.known for other in range(last + 1, pn)
         )
         self.seen[pn] = eliciting
