@@ -70,7 +70,8 @@ cdef struct Hidden:
 
 cdef class PacketBuilder:
     cdef readonly bint active, is_open
-    cdef readonly int64_t base, used, limit, room, payload, overhead, padded
+    cdef readonly int64_t base, used, room, payload, overhead, padded
+    cdef public int64_t limit   # an engine may lower it
     cdef Py_buffer[2] _views    # the second for the next dest, while there is the first still
     cdef Py_ssize_t _which
     cdef uint8_t* _dest

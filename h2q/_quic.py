@@ -471,12 +471,13 @@ class PacketBuilder:
 
     ``start`` takes that memory; ``open_long`` or ``open_short`` opens a packet, the ``put_*`` methods fill it, and
     ``complete`` seals it behind what is there: in the same datagram, or in another one after ``next_datagram``.
-    An open packet is in memory of the builder's own. Headers are protected by ``flush`` at the latest.
+    An open packet is in memory of the builder's own. Headers are protected by ``flush`` at the latest. ``limit``,
+    what the current datagram may hold, can be lowered between packets.
     """
 
     __slots__ = (
         "active", "base", "is_open", "limit", "overhead", "padded", "payload", "room", "used",
-        "_bits", "_busy", "_dest", "_frames", "_head", "_key", "_pn", "_pn_length",
+        "_bits", "_busy", "_dest", "_frames", "_head", "_key", "_most", "_pn", "_pn_length",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -487,6 +488,7 @@ class PacketBuilder:
         self._head = b""
         self._key: PacketKey | None = None
         self._bits = self._pn = self._pn_length = 0
+        self._most = 0  # bytes of a packet, as the compiled twin has memory for them
 
     def __init_subclass__(cls) -> NoReturn:
         raise TypeError("type 'h2q._quic.PacketBuilder' is not an acceptable base type")
@@ -524,6 +526,7 @@ class PacketBuilder:
         self.active = True
         self.base = self.used = self.padded = 0
         self.limit = min(limit, len(self._dest), _MAX_DATAGRAM)
+        self._most = max(self._most, self.limit, 2048 if self.limit else 0)
 
     def same(self, dest: Buffer) -> bool:
         """Whether ``dest`` is the memory that was taken: the same address and length."""
@@ -550,6 +553,7 @@ class PacketBuilder:
         self.base += self.used
         self.used = 0
         self.limit = min(limit, _MAX_DATAGRAM)
+        self._most = max(self._most, self.limit, 2048 if self.limit else 0)
         return True
 
     # Opening
@@ -565,7 +569,8 @@ class PacketBuilder:
         if unacked > _MAX_UNACKED:
             raise InvalidArgument(f"packet number {pn} is too far above {largest_acked}")
         length = 1 if unacked <= 0x80 else 2 if unacked <= 0x8000 else 3 if unacked <= 0x800000 else 4
-        left = self.limit - self.used - len(head) - length - _TAG
+        # Whoever lowers the limit may err: memory is what counts.
+        left = min(self.limit, len(self._dest) - self.base, self._most) - self.used - len(head) - length - _TAG
         if left < 4:
             return False
         number = (pn & ((1 << 8 * length) - 1)).to_bytes(length, "big")

@@ -534,7 +534,8 @@ cdef class PacketBuilder:
 
     ``start`` takes that memory; ``open_long`` or ``open_short`` opens a packet, the ``put_*`` methods fill it, and
     ``complete`` seals it behind what is there: in the same datagram, or in another one after ``next_datagram``.
-    An open packet is in memory of the builder's own. Headers are protected by ``flush`` at the latest.
+    An open packet is in memory of the builder's own. Headers are protected by ``flush`` at the latest. ``limit``,
+    what the current datagram may hold, can be lowered between packets.
     """
 
     def __dealloc__(self):
@@ -661,7 +662,9 @@ cdef class PacketBuilder:
         if unacked > MAX_UNACKED:
             raise InvalidArgument(f"packet number {pn} is too far above {largest_acked}")
         length = 1 if unacked <= 0x80 else 2 if unacked <= 0x8000 else 3 if unacked <= 0x800000 else 4
-        left = self.limit - self.used - head - length - TAG
+        # Whoever lowers the limit may err: memory is what counts.
+        left = min(self.limit, min(self._dest_size - self.base, self._scratch_size))
+        left -= self.used + head + length + TAG
         if left < 4:
             return 0
         self._key = key

@@ -269,6 +269,12 @@ class Builders(RuleBasedStateMachine):
         builder = self.builders[0]
         both(self.builders, "complete", builder.limit if pad else 0)
 
+    @rule(limit=st.integers(0, 1500) | numbers)
+    def change_limit(self, limit):
+        if -(1 << 63) <= limit < 1 << 63:
+            for builder in self.builders:
+                builder.limit = limit
+
     @rule()
     def cancel(self):
         both(self.builders, "cancel")
@@ -286,7 +292,8 @@ class Builders(RuleBasedStateMachine):
             assert builder.base + builder.used <= (len(self.dests[0]) if self.dests else 0) or not builder.active
             if builder.is_open:
                 assert builder.room >= 0
-                assert builder.used + builder.overhead + builder.payload + builder.room <= builder.limit
+                end = builder.base + builder.used + builder.overhead + builder.payload + builder.room
+                assert end <= len(self.dests[0])
 
     def teardown(self):
         if hasattr(self, "builders"):

@@ -2,6 +2,8 @@
 
 import mmap
 import pickle
+import sys
+import threading
 
 import pytest
 from openkit import AES_128, CHACHA20, SUITES, Secrets, open_packet, read_varint
@@ -426,6 +428,24 @@ def test_the_limit_is_that_of_dest_as_well():
         assert started(size, limit)[0].limit == wanted
 
 
+def test_the_limit_can_be_lowered_but_not_above_the_memory():
+    builder, dest = started(100, 100)
+    builder.limit = 60
+    builder.open_short(DCID, 0, -1, make_key(), 0, 0, 0)
+    assert builder.room == 60 - HEAD - 16
+    builder.complete(60)
+    for limit in (60, 0, -5):
+        builder.limit = limit
+        assert not builder.open_short(DCID, 1, -1, make_key(), 0, 0, 0)
+    builder.limit = 1 << 40
+    builder.open_short(DCID, 1, -1, make_key(), 0, 0, 0)
+    assert builder.room == 40 - HEAD - 16
+    builder.complete(100)
+    builder.release()
+    assert len(payload_of(dest[:60], 0)) == 60 - HEAD - 16
+    assert len(payload_of(dest[60:], 1)) == 40 - HEAD - 16
+
+
 @pytest.mark.parametrize("extra", range(-3, 3))
 def test_a_packet_that_does_not_fit_is_not_opened(extra):
     for overhead, call in [
@@ -578,3 +598,46 @@ def test_a_key_that_cannot_seal_leaves_the_packet_open():
     size = builder.complete(0)
     builder.release()
     assert payload_of(dest[:size]) == b"\x01\0\0"
+
+
+def test_threads_that_share_a_builder_are_refused_or_go_first():
+    key = make_key()
+    source = buffer_of(NOISE)
+    builder, dest = started(65_000, 65_000)
+    written, strange = [], []
+
+    def work():
+        for _ in range(60):
+            try:
+                if builder.open_short(DCID, 0, -1, key, 0, 0, 0):
+                    builder.put_stream(0, 0, builder.stream_room(0, 0, 60_000), False, source)
+                    written.append(builder.complete(0))
+                    builder.start(dest, 65_000)
+            except InvalidState:
+                continue
+            except Exception as error:
+                strange.append(error)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert strange == [] and written
+    builder.release()
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="a class gets the buffer protocol in Python 3.12")
+def test_buffers_that_call_back():
+    class Exporter:
+        def __buffer__(self, flags):
+            for call in (lambda: builder.complete(0), lambda: builder.put_frame(b"x"), builder.cancel, builder.release):
+                with pytest.raises(InvalidState):
+                    call()
+            return memoryview(bytes(5))
+
+    builder, dest = opened()
+    assert builder.put_datagram([b"abc", Exporter()], 8)
+    size = builder.complete(0)
+    builder.release()
+    assert payload_of(dest[:size]) == pack_datagram(b"abc" + bytes(5))
