@@ -4,10 +4,10 @@ import dataclasses
 import random
 
 import pytest
-from h2q._quic import pack_varint
 from hypothesis import given
 from hypothesis import strategies as st
 
+from h2q._quic import pack_varint
 from h2q.errors import InvalidArgument, RemoteError, TransportFault
 from h2q.quic.constants import MAX_VARINT, VERSION_1, VERSION_2, TransportError
 from h2q.quic.params import PreferredAddress, TransportParameters, VersionInformation
