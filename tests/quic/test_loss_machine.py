@@ -261,6 +261,21 @@ class LossMachine(RuleBasedStateMachine):
         assert len(seen_acked) == len(acked)
         self.arrived += [pn for pn in sorted(acked) if space.sent[pn].kind != PASSIVE]
 
+    @rule(
+        count=st.integers(2, 4),
+        kinds=st.lists(st.sampled_from([FLIGHT, PADDING, PASSIVE]), max_size=2),
+        hole=st.integers(0, 6),
+    )
+    def drought(self, count: int, kinds: list[str], hole: int) -> None:
+        """Long pauses, of which the peer sees the end, and perhaps something in between."""
+        if not self.alive(APPLICATION):
+            return
+        for kind in (FLIGHT, *kinds, *[FLIGHT] * count, FLIGHT):
+            self.send(APPLICATION, 1, kind, 3 * SECOND, False)
+        self.send(APPLICATION, 3, FLIGHT, 0, False)
+        self.now += 20 * MS
+        self.acknowledge(APPLICATION, 0, [True, False, True] + [index == hole for index in range(8)], 0)
+
     @rule(early=st.booleans())
     def timeout(self, early: bool) -> None:
         deadline, probe = self.model.timer()
