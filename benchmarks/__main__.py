@@ -90,7 +90,7 @@ def main(argv: list[str]) -> int:
         measured.append(report.Measured(workload, interleave(arguments.rounds, cases, units)))
         if sys.stderr.isatty():
             print(f"\r{key:<8}", end="", file=sys.stderr)
-    print(report.table(measured, arguments.engines))
+    print(report.tables(measured, arguments.engines))
     if arguments.plot is not None:
         print(report.plot(measured, arguments.plot))
     return 0

@@ -10,7 +10,8 @@ import pytest
 
 from .common import Case, garbage_collector_off, pin_to_one_core
 from .engines import installed
-from .workloads import WORKLOADS, variants
+from .quic import SIDE
+from .workloads import QUIC, WORKLOADS, variants
 
 ROUNDS = 5
 
@@ -36,7 +37,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         pytest.param(
             (WORKLOADS[key], make),
             id="-".join(filter(None, (key, engine, variant))),
-            marks=pytest.mark.benchmark(group=f"{key}: {WORKLOADS[key].title}", timer=time.process_time),
+            marks=pytest.mark.benchmark(
+                group=f"{key}: {WORKLOADS[key].title}",
+                timer=SIDE.seconds if WORKLOADS[key].protocol == QUIC else time.process_time,
+            ),
         )
         for key in keys
         for engine in installed()

@@ -9,13 +9,22 @@ from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from .common import Timing
-from .workloads import Workload
+from .workloads import HTTP2, QUIC, Workload
 
-#: The picture's baseline.
-BASELINE = "h2"
-COLOURS = {"h2q": "#0b6e4f", "libnghttp2": "#8a8d91", "jh2": "#c8963e", "zttp": "#7d5ba6"}
+#: What the picture's bars are multiples of, for each protocol.
+BASELINES = {HTTP2: "h2", QUIC: "aioquic"}
+COLOURS = {
+    "h2q": "#0b6e4f",
+    "h2q null": "#8fc1ad",
+    "libnghttp2": "#8a8d91",
+    "jh2": "#c8963e",
+    "zttp": "#7d5ba6",
+    "ngtcp2": "#8a8d91",
+    "qh3": "#b5533c",
+}
 
 
 @dataclass(frozen=True)
@@ -28,6 +37,10 @@ class Measured:
     def variants_of(self, engine: str) -> Iterator[tuple[str, Timing]]:
         """The variants that one engine has of it."""
         return ((variant, timing) for (name, variant), timing in self.timings.items() if name == engine)
+
+    def of(self, engine: str, variant: str) -> Timing | None:
+        """An engine's time in a variant, or, where it has no such variant, in its first."""
+        return self.timings.get((engine, variant)) or next((timing for _, timing in self.variants_of(engine)), None)
 
 
 def preamble(core: int | None, rounds: int, compiled: bool, *, quick: bool) -> str:
@@ -47,6 +60,17 @@ def _ratio(value: float) -> str:
     return f"{value:,.0f}x" if value >= 20 else f"{value:.1f}x" if value >= 2 else f"{value:.2f}x"
 
 
+def tables(measured: list[Measured], engines: list[str]) -> str:
+    """A table for each protocol, with the engines that speak it."""
+    parts = []
+    for protocol in BASELINES:
+        items = [item for item in measured if item.workload.protocol == protocol]
+        seen = {engine for item in items for engine, _ in item.timings}
+        if items:
+            parts.append(table(items, [engine for engine in engines if engine in seen]))
+    return "\n\n".join(parts)
+
+
 def table(measured: list[Measured], engines: list[str]) -> str:
     """One row for each workload and variant of h2q; without h2q one for each workload, in ns."""
     peers = [engine for engine in engines if engine != "h2q"]
@@ -56,7 +80,7 @@ def table(measured: list[Measured], engines: list[str]) -> str:
         for variant, own in mine_of or [("", None)]:
             cells = []
             for peer in peers:
-                timing = next((timing for _, timing in item.variants_of(peer)), None)
+                timing = item.of(peer, variant)
                 if timing is None:
                     cells.append("-")
                 elif own is None:
@@ -75,26 +99,51 @@ def table(measured: list[Measured], engines: list[str]) -> str:
         if number == 0:
             lines.append("  ".join("-" * width for width in widths))
     lines.append("")
-    lines.extend(f"{item.workload.key:<4} {item.workload.title}" for item in measured)
+    width = max(len(item.workload.key) for item in measured)
+    lines.extend(f"{item.workload.key:<{width}} {item.workload.title}" for item in measured)
     return "\n".join(lines)
 
 
 def plot(measured: list[Measured], path: Path) -> str:
-    """Draws, for each workload that h2 can do, how many times its speed the others have; says where."""
+    """Draws how many times as fast as their protocol's baseline the engines are; says where."""
     if find_spec("matplotlib") is None:
         return "no picture: matplotlib is not installed"
     matplotlib = import_module("matplotlib")
     matplotlib.use("Agg")
     matplotlib.rcParams["svg.hashsalt"] = "h2q"
     pyplot = import_module("matplotlib.pyplot")
-    drawn = [item for item in measured if any(engine == BASELINE for engine, _ in item.timings)]
-    bars = [_bars(item) for item in drawn]
-    height = 0.6 + 0.24 * sum(len(group) + 1.4 for group in bars)
-    figure, axes = pyplot.subplots(figsize=(10, height), layout="constrained")
+    panels = []
+    for protocol, baseline in BASELINES.items():
+        items = [item for item in measured if item.workload.protocol == protocol]
+        drawn = [item for item in items if any(engine == baseline for engine, _ in item.timings)]
+        if drawn:
+            panels.append((baseline, [(item, _bars(item, baseline)) for item in drawn]))
+    if not panels:
+        return "no picture: nothing to compare with"
+    heights = [0.8 + 0.24 * sum(len(group) + 1.4 for _, group in panel) for _, panel in panels]
+    figure, all_axes = pyplot.subplots(
+        len(panels),
+        figsize=(10, sum(heights)),
+        layout="constrained",
+        squeeze=False,
+        gridspec_kw={"height_ratios": heights},
+    )
+    for axes, (baseline, panel) in zip(all_axes[:, 0], panels, strict=True):
+        _draw(axes, baseline, panel)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)
+    pyplot.close(figure)
+    return f"picture: {path}"
+
+
+Bar = tuple[str, str, float]  # engine, variant, times as fast as the baseline
+
+
+def _draw(axes: Any, baseline: str, panel: list[tuple[Measured, list[Bar]]]) -> None:
     position = 0.0
     ticks, names = [], []
     seen: set[str] = set()
-    for item, group in zip(drawn, bars, strict=True):
+    for item, group in panel:
         ticks.append(position + (len(group) - 1) / 2)
         names.append(textwrap.fill(f"{item.workload.key}: {item.workload.title}", 34))
         for engine, variant, ratio in group:
@@ -108,24 +157,20 @@ def plot(measured: list[Measured], path: Path) -> str:
         position += 1.4
     axes.set_yticks(ticks, names, fontsize=9)
     axes.set_ylim(position - 1.6, -0.8)
-    axes.set_xlim(1, 4 * max(ratio for group in bars for *_, ratio in group))
-    axes.set_xlabel("times as fast as h2 (medians of interleaved rounds, logarithmic)")
+    axes.set_xlim(1, 4 * max(ratio for _, group in panel for *_, ratio in group))
+    axes.set_xlabel(f"times as fast as {baseline} (medians of interleaved rounds, logarithmic)")
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
     axes.grid(axis="x", alpha=0.3)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(loc="lower right", fontsize=9)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)
-    pyplot.close(figure)
-    return f"picture: {path}"
 
 
-def _bars(item: Measured) -> list[tuple[str, str, float]]:
-    """(engine, variant, speed relative to h2) in the order of the picture; h2 itself is the axis."""
-    baseline = next(timing for _, timing in item.variants_of(BASELINE))
+def _bars(item: Measured, baseline: str) -> list[Bar]:
+    """Speed relative to the baseline in the order of the picture; the baseline itself is the axis."""
+    slow = next(timing for _, timing in item.variants_of(baseline))
     return [
-        (engine, variant, baseline.median / timing.median)
+        (engine, variant, slow.median / timing.median)
         for engine in COLOURS
         for variant, timing in item.variants_of(engine)
     ]

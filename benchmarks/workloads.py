@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from .common import Case
 from .engines import ENGINES
 
+HTTP2 = "HTTP/2"
+QUIC = "QUIC"
+
 
 @dataclass(frozen=True)
 class Workload:
@@ -18,6 +21,7 @@ class Workload:
     unit: str
     units: int
     quick_units: int
+    protocol: str = HTTP2
 
 
 WORKLOADS: dict[str, Workload] = {
@@ -33,6 +37,14 @@ WORKLOADS: dict[str, Workload] = {
         Workload("W4h", "receive requests' HEADERS, 100 a connection", "request", 1_000, 100),
         Workload("W5e", "HPACK: encode the request's block", "block", 2_000, 100),
         Workload("W5d", "HPACK: decode the request's block", "block", 2_000, 100),
+        Workload("Q1s", "bulk, the sender; one ACK for 64 packets", "packet", 4_000, 200, QUIC),
+        Workload("Q1s-ack2", "bulk, the sender; one ACK for 2 packets", "packet", 4_000, 200, QUIC),
+        Workload("Q1s-loss", "bulk, the sender; 1% of the packets lost", "packet", 4_000, 200, QUIC),
+        Workload("Q1r", "bulk, the receiver; one ACK for 64 packets", "packet", 4_000, 200, QUIC),
+        Workload("Q1r-ack2", "bulk, the receiver; one ACK for 2 packets", "packet", 4_000, 200, QUIC),
+        Workload("Q1r-loss", "bulk, the receiver; 1% of the packets lost", "packet", 4_000, 200, QUIC),
+        Workload("Q2", "100 streams take turns with 20 bytes, the sender", "STREAM frame", 20_000, 4_000, QUIC),
+        Workload("Q3", "handshake, both sides, P-256 and X25519", "handshake", 20, 2, QUIC),
     )
 }
 
@@ -40,8 +52,9 @@ WORKLOADS: dict[str, Workload] = {
 def variants(engine: str, key: str) -> dict[str, Callable[[int], Case]]:
     """How `engine` does workload `key`: variant ("" where there is one way) to a function units -> Case."""
     found: dict[str, Callable[[int], Case]] = {}
-    for name, make in ENGINES[engine].CASES.items():
-        workload, _, variant = name.partition(" ")
-        if workload == key:
-            found[variant] = make
+    for module in ENGINES[engine]:
+        for name, make in module.CASES.items():
+            workload, _, variant = name.partition(" ")
+            if workload == key:
+                found[variant] = make
     return found

@@ -75,7 +75,7 @@ def _nothing(*_: object) -> None:
 
 
 def _maker(key: str) -> Callable[[int], Case]:
-    return lambda units: ProcessCase(_nothing, _nothing, _nothing, key, units)
+    return lambda units: ProcessCase(_nothing, _nothing, _nothing, key=key, units=units)
 
 
 CASES: dict[str, Callable[[int], Case]] = {
