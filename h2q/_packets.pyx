@@ -18,66 +18,6 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from .errors import FrameError, InvalidArgument, InvalidState
 
 
-cdef enum:
-    TAG = 16
-    SAMPLE = 16
-    MAX_CID = 20                   # RFC 9000 section 17.2
-    MIN_STATELESS_RESET = 21       # RFC 9000 section 10.3
-    MAX_ACK_RANGES = 256           # of those in a frame, the highest are kept
-    BLOCK = 65536
-    HEAD = 64
-    PREPARED = 64                  # samples whose masks are computed in one call
-
-    INITIAL = 0
-    ZERO_RTT = 1
-    HANDSHAKE = 2
-    RETRY = 3
-    SHORT = 4
-    VERSION_NEGOTIATION = 5
-    UNKNOWN_VERSION = 6
-
-    PADDING = 0x00
-    PING = 0x01
-    ACK = 0x02
-    ACK_ECN = 0x03
-    RESET_STREAM = 0x04
-    STOP_SENDING = 0x05
-    CRYPTO = 0x06
-    NEW_TOKEN = 0x07
-    STREAM = 0x08
-    STREAM_LAST = 0x0F
-    MAX_DATA = 0x10
-    MAX_STREAM_DATA = 0x11
-    MAX_STREAMS_BIDI = 0x12
-    MAX_STREAMS_UNI = 0x13
-    DATA_BLOCKED = 0x14
-    STREAM_DATA_BLOCKED = 0x15
-    STREAMS_BLOCKED_BIDI = 0x16
-    STREAMS_BLOCKED_UNI = 0x17
-    NEW_CONNECTION_ID = 0x18
-    RETIRE_CONNECTION_ID = 0x19
-    PATH_CHALLENGE = 0x1A
-    PATH_RESPONSE = 0x1B
-    CONNECTION_CLOSE = 0x1C
-    CONNECTION_CLOSE_APP = 0x1D
-    HANDSHAKE_DONE = 0x1E
-    DATAGRAM = 0x30
-    DATAGRAM_LEN = 0x31
-
-    STREAM_FIN = 0x01
-    STREAM_LEN = 0x02
-    STREAM_OFF = 0x04
-
-    FRAME_ENCODING_ERROR = 0x7
-    PROTOCOL_VIOLATION = 0xA
-
-    # How far a packet has come.
-    NO_DATAGRAM = 0
-    NO_PACKET = 1
-    PROTECTED = 2
-    UNPROTECTED = 3
-    OPEN = 4
-
 cdef int64_t VERSION_1 = 0x00000001
 cdef int64_t VERSION_2 = 0x6B3343CF          # RFC 9369
 cdef int64_t MAX_VARINT = (1 << 62) - 1
@@ -108,39 +48,6 @@ cdef dict RETRY_SECRETS = {
 
 
 # -- bytes ---------------------------------------------------------------------------------------------------
-
-cdef inline int64_t _varint(const uint8_t** at, const uint8_t* end) noexcept nogil:
-    # The number at *at, which is moved behind it; -1, and nothing moved, when it is cut short.
-    cdef const uint8_t* p = at[0]
-    cdef Py_ssize_t left = end - p
-    cdef uint64_t first
-    if left < 1:
-        return -1
-    first = p[0]
-    if first < 0x40:
-        at[0] = p + 1
-        return <int64_t>first
-    if first < 0x80:
-        if left < 2:
-            return -1
-        at[0] = p + 2
-        return <int64_t>((first & 0x3F) << 8 | p[1])
-    if first < 0xC0:
-        if left < 4:
-            return -1
-        at[0] = p + 4
-        return <int64_t>((first & 0x3F) << 24 | <uint64_t>p[1] << 16 | <uint64_t>p[2] << 8 | p[3])
-    if left < 8:
-        return -1
-    at[0] = p + 8
-    return <int64_t>(
-        (first & 0x3F) << 56 | <uint64_t>p[1] << 48 | <uint64_t>p[2] << 40 | <uint64_t>p[3] << 32
-        | <uint64_t>p[4] << 24 | <uint64_t>p[5] << 16 | <uint64_t>p[6] << 8 | p[7])
-
-
-cdef inline int64_t _u32(const uint8_t* p) noexcept nogil:
-    return <int64_t>(<uint64_t>p[0] << 24 | <uint64_t>p[1] << 16 | <uint64_t>p[2] << 8 | p[3])
-
 
 cdef inline bytes _bytes_at(const uint8_t* p, Py_ssize_t n):
     return PyBytes_FromStringAndSize(<const char*>p, n)
@@ -193,13 +100,6 @@ cpdef tuple unpack_varint(object data, int64_t position):
 
 
 # -- headers -------------------------------------------------------------------------------------------------
-
-cdef struct Header:
-    int64_t kind, version
-    Py_ssize_t dcid_size, scid_at, scid_size, token_at, token_size
-    Py_ssize_t rest_at      # the packet number, the versions, or the end of Retry's token
-    Py_ssize_t size         # of the packet
-
 
 cdef int _scan_long(const uint8_t* p, Py_ssize_t left, Header* h) noexcept nogil:
     # The packet with a long header that begins the `left` bytes at p (RFC 8999 section 5.1, RFC 9000 section 17.2);
