@@ -521,6 +521,7 @@ class Recovery:
             if packet.in_flight and not packet.is_probe:
                 packet.epoch = self._epoch
                 self._epoch_open += 1
+            # Kept until then, in case it arrives after all.
             packet.time_lost = expiry
             self._drop_lost(state._lost.push(packet))
         if persistent:

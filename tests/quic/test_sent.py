@@ -104,7 +104,7 @@ class RingMachine(RuleBasedStateMachine):
         self.model: deque[int] = deque()
         self.pn = 0
 
-    @rule(count=st.integers(1, 200))
+    @rule(count=st.integers(1, 100))
     def push(self, count: int) -> None:
         for _ in range(count):
             self.pn += 1
@@ -132,7 +132,7 @@ class BoundedMachine(RingMachine):
         super().__init__()
         self.ring = PacketRing(self.limit)
 
-    @rule(count=st.integers(1, 200))
+    @rule(count=st.integers(1, 100))
     def push(self, count: int) -> None:
         for _ in range(count):
             self.pn += 1
