@@ -122,8 +122,10 @@ def write_burst(core: Core, transmit: Transmitter, buffer: Any, now: int, source
             total += size
             if segment == 0:
                 segment = size
-            if size < segment or size < limit or total >= quantum or not builder.next_datagram(segment):
+            # A probe of the MTU is larger than what follows it, and may not stand between segments.
+            if size != limit or total >= quantum or not builder.next_datagram(segment):
                 break
+            transmit.dest_size = segment
         builder.flush()
     except BaseException as exc:
         core.fail(exc)
