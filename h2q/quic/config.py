@@ -84,8 +84,6 @@ class Config:
     glitch_rate: int = 330
     #: Packets kept that came before their keys (reordered handshakes; memory of half-open connections).
     max_undecryptable_packets: int = 16
-    #: PATH_RESPONSE frames waiting to be sent (PATH_CHALLENGE flood).
-    max_path_responses: int = 8
     #: Control frames waiting to be sent (a peer that provokes answers and lets none out).
     max_control_frames: int = 1000
 

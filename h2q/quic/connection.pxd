@@ -8,6 +8,8 @@ from .datagrams cimport Datagrams
 from .feedback cimport Feedback
 from .lifecycle cimport Lifecycle
 from .loss cimport Recovery
+from .migration cimport Migration
+from .path cimport Path
 from .receive cimport Receiver
 from .recv_stream cimport RecvStream
 from .send_stream cimport SendStream
@@ -52,7 +54,7 @@ cdef class Connection:
     cpdef int64_t read_pkt(self, object datagram, int64_t now, object path=*, int64_t ecn=*) except? -12345
     @cython.locals(core=Core, outcome=int64_t)
     cpdef int64_t read_burst(self, object datagrams, int64_t now, object path=*, int64_t ecn=*) except? -12345
-    @cython.locals(core=Core, outcome=int64_t, size=int64_t, limited=bint)
+    @cython.locals(core=Core, outcome=int64_t, size=int64_t, limited=bint, paths=Migration)
     cdef int64_t _read(self, object datagram, int64_t now, object path, int64_t ecn) except? -12345
     cpdef int64_t get_expiry(self) except? -12345
     @cython.locals(core=Core)

@@ -41,6 +41,7 @@ from .handshake import Setup
 from .info import CloseError, ConnectionInfo
 from .lifecycle import Lifecycle
 from .loss import Recovery
+from .migration import Migration
 from .pacing import Pacer
 from .path import Path
 from .receive import Receiver
@@ -83,6 +84,7 @@ class Connection:
         self.transmit = Transmitter(core, self.feedback)
         self.receiver = Receiver(core, self.feedback, self.transmit)
         self.lifecycle = Lifecycle(core, self.feedback, self.transmit, now)
+        core.paths = Migration(core, self.feedback)
         self.setup: Any = None
         #: Where ``write_burst`` gets stream data from, such as a StreamQueue.
         self.stream_source: Any = None
@@ -342,7 +344,10 @@ class Connection:
             return DRAINING if core.state == IS_DRAINING else DROP_CONN
         if core.failure is not None:
             raise InvalidState("the connection has failed: what is left is write_connection_close", -204)
-        core.path.bytes_received += size
+        paths: Migration = core.paths
+        if not paths.on_arrival(core.path if path is None else paths.find(path), size):
+            core.stats.packets_discarded += 1
+            return 0
         limited = core.recovery.at_amplification_limit
         core.recovery.at_amplification_limit = False
         try:
@@ -625,6 +630,30 @@ class Connection:
     def get_pto(self) -> int:
         """The probe timeout in ns (``ngtcp2_conn_get_pto``)."""
         return self.core.pto()
+
+    @property
+    def tx_path(self) -> Path:
+        """The path on which the datagram that was written last is to be sent (``path`` of libngtcp2's calls)."""
+        return self.transmit.path
+
+    @property
+    def tx_ecn(self) -> int:
+        """The ECN field of the datagram that was written last (``ngtcp2_pkt_info``)."""
+        return self.transmit.ecn
+
+    def initiate_migration(self, path: Path, now: int) -> None:
+        """Client: validate another path and then use it (``ngtcp2_conn_initiate_migration``).
+
+        InvalidState before the handshake is confirmed, where the server forbids it or has given no spare connection
+        id. ``path_validation`` tells how it ended.
+        """
+        self.core.check_no_open_packet()
+        self.core.paths.begin(path, now, False)
+
+    def initiate_immediate_migration(self, path: Path, now: int) -> None:
+        """As ``initiate_migration``, but use it at once (``ngtcp2_conn_initiate_immediate_migration``)."""
+        self.core.check_no_open_packet()
+        self.core.paths.begin(path, now, True)
 
     def initiate_key_update(self) -> None:
         """Move to the next keys with the next packet (``ngtcp2_conn_initiate_key_update``); InvalidState when it is too

@@ -15,8 +15,9 @@ cdef int64_t ALIVE, MAX_PACKET_NUMBER, NEVER
 
 @cython.final
 cdef class Core:
-    cdef public object config, callbacks, conn, failure, close_error, local_ids, remote_ids, keys, work
+    cdef public object config, callbacks, conn, failure, close_error, local_ids, remote_ids, keys, paths, work
     cdef public bint cids_due, is_server, entered, packet_open, tls_completed, handshake_confirmed, peer_greases
+    cdef public bint peer_disables_migration
     cdef public bint restart_idle_on_send
     cdef public int64_t state, now, version, key_phase, peer_payload_size, peer_ack_delay_exponent
     cdef public int64_t peer_idle_timeout, max_datagram_size, skip_pn
@@ -40,6 +41,7 @@ cdef class Core:
     cpdef push_control(self, int64_t kind, bytes data, int64_t value)
     cpdef push_control_front(self, int64_t kind, bytes data, int64_t value)
     cpdef int64_t datagram_limit(self) except? -1
+    cpdef int64_t datagram_floor(self) except? -1
     cpdef set_datagram_size(self, int64_t size)
     @cython.locals(recovery=Recovery)
     cpdef int64_t pto(self) except? -1

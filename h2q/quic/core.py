@@ -47,7 +47,9 @@ class Core:
         "now",
         "packet_open",
         "path",
+        "paths",
         "peer_ack_delay_exponent",
+        "peer_disables_migration",
         "peer_greases",
         "peer_idle_timeout",
         "peer_payload_size",
@@ -87,6 +89,8 @@ class Core:
         self.scid = b""
         self.token = b""
         self.path: Path = None  # type: ignore[assignment]
+        #: Other paths, and their validation (``h2q.quic.migration``).
+        self.paths: Any = None
         self.initial: PacketSpace = None  # type: ignore[assignment]
         self.handshake: PacketSpace = None  # type: ignore[assignment]
         self.app: PacketSpace = None  # type: ignore[assignment]
@@ -106,9 +110,10 @@ class Core:
         self.datagrams = Datagrams(config.max_datagram_frame_size)
         self.peer_idle_timeout = 0
         self.peer_greases = False
+        self.peer_disables_migration = False
         #: The datagrams that the path is known to carry.
         self.mtu = MtuSearch()
-        self.max_datagram_size = config.max_tx_udp_payload_size if config.no_tx_udp_payload_size_shaping else 1200
+        self.max_datagram_size = self.datagram_floor()
         #: The peer would take more connection ids.
         self.cids_due = False
         #: The next packet number that is left out on purpose, against acknowledgements of what was never sent.
@@ -174,6 +179,10 @@ class Core:
     def datagram_limit(self) -> int:
         """The largest datagram to send now (``conn_shape_udp_payload``)."""
         return min(self.max_datagram_size, self.peer_payload_size, self.config.max_tx_udp_payload_size)
+
+    def datagram_floor(self) -> int:
+        """The size that every path carries, or what the application has promised of it."""
+        return self.config.max_tx_udp_payload_size if self.config.no_tx_udp_payload_size_shaping else 1200
 
     def set_datagram_size(self, size: int) -> None:
         """The path carries datagrams of this size."""

@@ -34,6 +34,7 @@ cdef class Feedback:
     cdef _stream_acked(self, SentFrame frame)
     @cython.locals(core=Core)
     cdef close_if_done(self, Stream stream)
+    @cython.locals(frame=SentFrame)
     cdef lost(self, SentPacket packet)
     @cython.locals(packet=SentPacket)
     cdef late(self, int64_t space, list packets)

@@ -114,6 +114,13 @@ class Feedback:
         """A packet is lost: what of it is still wanted waits to be sent again."""
         if not packet.reclaimed:
             self._queue_copies(packet, True)
+            return
+        # Its frames went again already; but datagrams never do.
+        frame = packet.first
+        while frame is not None:
+            if frame.kind == T_DATAGRAM:
+                self._frame_lost(frame)
+            frame = frame.next
 
     def late(self, space: int, packets: list[SentPacket]) -> None:
         """Packets that counted as lost are acknowledged after all: what they carried need not go again."""

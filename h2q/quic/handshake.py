@@ -141,6 +141,7 @@ class Setup:
         core.datagrams.peer_max = theirs.max_datagram_frame_size
         core.peer_idle_timeout = theirs.max_idle_timeout_ns
         core.peer_greases = theirs.grease_quic_bit
+        core.peer_disables_migration = theirs.disable_active_migration
         core.recovery.max_ack_delay = theirs.max_ack_delay_ns
         if core.config.connection_id_length:
             core.local_ids.set_peer_limit(theirs.active_connection_id_limit)
@@ -269,9 +270,6 @@ class Setup:
         if callback is not None:
             core.call(callback, token)
         return 0
-
-    def path_response(self, data: bytes, now: int) -> None:
-        """PATH_RESPONSE: the paths know whether it is one of theirs."""
 
     def submit_new_token(self, token: bytes) -> None:
         """NEW_TOKEN for the client's next connection (``ngtcp2_conn_submit_new_token``)."""

@@ -6,6 +6,7 @@ from .acks cimport AckTracker
 from .core cimport Core
 from .feedback cimport Feedback
 from .loss cimport LossSpace, Recovery
+from .migration cimport Migration
 from .mtu cimport MtuSearch
 from .pacing cimport Pacer
 from .path cimport Path
@@ -42,10 +43,10 @@ cdef class Lifecycle:
     cdef int64_t repeat_close(self, object dest, int64_t now) except? -1
     cdef drain(self, int64_t now)
     @cython.locals(
-        core=Core, recovery=Recovery, due=int64_t, deadline=int64_t, acks=int64_t, pacing=int64_t
+        core=Core, paths=Migration, recovery=Recovery, due=int64_t, deadline=int64_t, acks=int64_t, pacing=int64_t
     )
     cdef int64_t expiry(self) except? -1
-    @cython.locals(core=Core, recovery=Recovery, deadline=int64_t, timeout=int64_t)
+    @cython.locals(core=Core, paths=Migration, recovery=Recovery, deadline=int64_t, timeout=int64_t)
     cdef int64_t handle_expiry(self, int64_t now) except? -12345
     @cython.locals(deadline=int64_t)
     cdef catch_up(self, int64_t now)

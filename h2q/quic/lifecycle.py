@@ -24,6 +24,7 @@ from .constants import (
 from .core import Core
 from .feedback import Feedback
 from .loss import Recovery
+from .migration import Migration
 from .space import PacketSpace
 from .transmit import PacketNumbersExhausted, Transmitter
 
@@ -169,6 +170,8 @@ class Lifecycle:
             due = min(due, acks)
         if core.mtu.expiry:
             due = min(due, core.mtu.expiry)
+        paths: Migration = core.paths
+        due = min(due, paths.expiry())
         pacing = recovery.pacer.next_time()
         if pacing > core.now:
             due = min(due, pacing)
@@ -193,6 +196,8 @@ class Lifecycle:
         if timeout and not core.tls_completed and now >= self.started + timeout:
             raise HandshakeTimeout("the handshake took too long")
         core.mtu.on_timer(now)
+        paths: Migration = core.paths
+        paths.on_timer(now)
         recovery: Recovery = core.recovery
         deadline = recovery.deadline()
         if deadline and now >= deadline:

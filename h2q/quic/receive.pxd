@@ -12,6 +12,7 @@ from .datagrams cimport Datagrams
 from .feedback cimport Feedback
 from .keys cimport Keys
 from .loss cimport Recovery
+from .migration cimport Migration
 from .path cimport Path
 from .recv_stream cimport RecvStream
 from .send_stream cimport SendStream
@@ -39,10 +40,10 @@ cdef class Receiver:
     cdef RateLimit glitches
     cdef PacketReader reader
     cdef int64_t now
-    cdef bint eliciting, non_probing
+    cdef bint eliciting
     cdef readonly tuple closed_by_peer
     cdef list _kept
-    cdef object _on_data, _on_datagram, _on_max_data, _on_max_stream_data, _on_open, _on_path, _on_remove_cid
+    cdef object _on_data, _on_datagram, _on_max_data, _on_max_stream_data, _on_open, _on_remove_cid
     cdef object _on_reset, _on_stop, _on_streams_bidi, _on_streams_uni, _on_token
 
     @cython.locals(core=Core, outcome=int64_t, kind=int64_t, mark=int64_t)
@@ -63,11 +64,11 @@ cdef class Receiver:
     cdef int64_t _open_long(self, PacketSpace space, int64_t kind, int64_t ecn) except? -12345
     @cython.locals(core=Core, reader=PacketReader, app=PacketSpace, keys=Keys, key=PacketKey)
     cdef int64_t _open_short(self, int64_t ecn) except? -12345
-    @cython.locals(core=Core, reader=PacketReader, now=int64_t, pn=int64_t, frame=int64_t)
+    @cython.locals(core=Core, reader=PacketReader, now=int64_t, pn=int64_t, frame=int64_t, paths=Migration)
     cdef int64_t _opened(self, PacketSpace space, int64_t kind, int64_t ecn) except? -12345
     @cython.locals(core=Core)
     cdef _app_frame(self, int64_t kind)
-    @cython.locals(core=Core, reader=PacketReader)
+    @cython.locals(core=Core, reader=PacketReader, paths=Migration)
     cdef _rare_frame(self, int64_t kind)
     @cython.locals(reader=PacketReader, core=Core, application=bint, frame_type=int64_t)
     cdef _common_frame(self, PacketSpace space, int64_t kind)

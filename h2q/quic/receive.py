@@ -59,6 +59,7 @@ from .core import Core
 from .crypto_stream import CryptoStream
 from .feedback import Feedback
 from .keys import Keys
+from .migration import Migration
 from .recv_stream import RecvStream
 from .send_stream import SendStream
 from .space import PacketSpace
@@ -79,7 +80,6 @@ class Receiver:
         "_on_max_data",
         "_on_max_stream_data",
         "_on_open",
-        "_on_path",
         "_on_remove_cid",
         "_on_reset",
         "_on_stop",
@@ -91,7 +91,6 @@ class Receiver:
         "eliciting",
         "feedback",
         "glitches",
-        "non_probing",
         "now",
         "reader",
         "setup",
@@ -108,7 +107,6 @@ class Receiver:
         self.reader = PacketReader(core.config.copy_data)
         self.now = 0
         self.eliciting = False
-        self.non_probing = False
         #: The CONNECTION_CLOSE that arrived: (application?, code, frame type, reason).
         self.closed_by_peer: tuple[bool, int, int, bytes] | None = None
         #: Packets that came before their keys: (kind, datagram's rest, ECN mark).
@@ -118,7 +116,6 @@ class Receiver:
         self._on_max_data = core.bind("extend_max_data")
         self._on_max_stream_data = core.bind("extend_max_stream_data")
         self._on_open = core.bind("stream_open")
-        self._on_path = core.bind("path_validation")
         self._on_remove_cid = core.bind("remove_connection_id")
         self._on_reset = core.bind("stream_reset")
         self._on_stop = core.bind("recv_stop_sending")
@@ -289,7 +286,6 @@ class Receiver:
         core.last_activity = now
         core.restart_idle_on_send = True
         self.eliciting = False
-        self.non_probing = False
         pn = reader.pn
         frame = reader.next_frame()
         if frame < 0:
@@ -304,6 +300,9 @@ class Receiver:
                     raise TransportFault(f"frame {frame:#x} in a packet of the handshake", PROTOCOL_VIOLATION, frame)
                 self._common_frame(space, frame)
                 frame = reader.next_frame()
+        paths: Migration = core.paths
+        if paths.arrival is not core.path and kind == P_SHORT:
+            paths.on_packet(reader.is_probing(), pn > space.acks.largest(), now)
         if not space.discarded:
             space.acks.received(pn, self.eliciting, ecn, now)
         if core.state == IS_DRAINING:
@@ -365,12 +364,11 @@ class Receiver:
         elif kind == T_RETIRE_CONNECTION_ID:
             self._retire_connection_id()
         elif kind == T_PATH_CHALLENGE:
-            if len(self.transmit.path_responses) >= core.config.max_path_responses:
+            paths: Migration = core.paths
+            if not paths.on_challenge(reader.data_bytes()):
                 core.stats.path_challenges_dropped += 1
-            else:
-                self.transmit.path_responses.append(reader.data_bytes())
         elif kind == T_PATH_RESPONSE:
-            self.setup.path_response(reader.data_bytes(), self.now)
+            core.paths.on_response(reader.data_bytes())
         elif kind == T_NEW_TOKEN:
             if core.is_server:
                 raise TransportFault("a client sent NEW_TOKEN", PROTOCOL_VIOLATION, kind)

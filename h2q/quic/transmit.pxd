@@ -2,7 +2,7 @@ cimport cython
 from libc.stdint cimport int64_t
 
 from .._quic cimport (
-    PacketBuilder, pack_data_blocked, pack_max_data, pack_max_stream_data, pack_max_streams, pack_path_response,
+    PacketBuilder, pack_data_blocked, pack_max_data, pack_max_stream_data, pack_max_streams,
     pack_reset_stream, pack_stop_sending, pack_stream_data_blocked,
 )
 from ..flow cimport ReceiveWindow, SendLimit
@@ -12,6 +12,7 @@ from .crypto_stream cimport CryptoStream
 from .feedback cimport Feedback
 from .keys cimport Keys
 from .loss cimport LossSpace, Recovery
+from .migration cimport Migration
 from .mtu cimport MtuSearch
 from .pacing cimport Pacer
 from .path cimport Path
@@ -24,7 +25,7 @@ from .stats cimport Stats
 from .streams cimport Stream, Streams
 
 cdef int64_t ALIVE, IS_CLOSING, M_DATAGRAM, M_NOTHING, M_STREAM, MAX_PACKET_NUMBER, MIN_COALESCED_PAYLOAD
-cdef int64_t MIN_INITIAL_DATAGRAM, MIN_PACKET_EXPANSION, MIN_STREAM_PIECE, P_HANDSHAKE, P_INITIAL, T_CRYPTO
+cdef int64_t MIN_INITIAL_DATAGRAM, MIN_PACKET_EXPANSION, MIN_STREAM_PIECE, NOT_ECT, P_HANDSHAKE, P_INITIAL, T_CRYPTO
 cdef int64_t T_DATA_BLOCKED, T_DATAGRAM, T_MAX_DATA, T_MAX_STREAM_DATA, T_MAX_STREAMS_BIDI, T_MAX_STREAMS_UNI
 cdef int64_t T_RESET_STREAM, T_STOP_SENDING, T_STREAM, T_STREAM_DATA_BLOCKED, TAG_LENGTH, W_BLOCKED, W_DATA
 cdef int64_t W_RESET, W_STOP, W_WINDOW
@@ -40,7 +41,8 @@ cdef class Transmitter:
     cdef SentPacket packet
     cdef bint eliciting, empty, fits, must_pad
     cdef readonly int64_t ndatalen
-    cdef public list path_responses
+    cdef readonly Path path
+    cdef readonly int64_t ecn
     cdef bint _tracks_datagrams
     cdef object _on_stop_sending, _on_remote_bidi, _on_remote_uni
 
@@ -48,7 +50,7 @@ cdef class Transmitter:
     cdef begin(self, object dest, int64_t now)
     @cython.locals(
         core=Core, builder=PacketBuilder, now=int64_t, allowance=int64_t, recovery=Recovery, path=Path,
-        size=int64_t, app=PacketSpace
+        size=int64_t, app=PacketSpace, paths=Migration
     )
     cdef int64_t write(
         self, int64_t mode, int64_t flags, Stream stream, object datav, int64_t length, int64_t dgram_id
@@ -81,6 +83,11 @@ cdef class Transmitter:
     cdef int64_t _write_app(
         self, int64_t mode, int64_t flags, Stream stream, object datav, int64_t length, int64_t dgram_id
     ) except? -12345
+    @cython.locals(
+        core=Core, builder=PacketBuilder, paths=Migration, path=Path, dcid=bytes, frame=bytes, app=PacketSpace, usual=int64_t,
+        largest=int64_t, keys=Keys
+    )
+    cdef int64_t _write_path_datagram(self) except? -1
     @cython.locals(core=Core, builder=PacketBuilder, size=int64_t, usual=int64_t, packet=SentPacket)
     cdef bint _write_mtu_probe(self) except? -1
     @cython.locals(core=Core, app=PacketSpace, grease=int64_t)
@@ -123,9 +130,9 @@ cdef class Transmitter:
     cdef bint _keep_alive_is_due(self) except? -1
     @cython.locals(
         core=Core, builder=PacketBuilder, packet=SentPacket, recovery=Recovery, now=int64_t, size=int64_t,
-        stats=Stats, path=Path
+        stats=Stats
     )
-    cdef int64_t _complete(self, PacketSpace space, int64_t pad_to, bint padded) except? -1
+    cdef int64_t _complete(self, PacketSpace space, int64_t pad_to, bint padded, Path path=*) except? -1
     @cython.locals(packet=SentPacket)
     cdef drop_open_packet(self)
     @cython.locals(send=SendStream, limit=int64_t)

@@ -13,7 +13,6 @@ from .._quic import (
     pack_max_data,
     pack_max_stream_data,
     pack_max_streams,
-    pack_path_response,
     pack_ping,
     pack_reset_stream,
     pack_stop_sending,
@@ -31,6 +30,7 @@ from .constants import (
     MIN_INITIAL_DATAGRAM,
     MIN_PACKET_EXPANSION,
     MIN_STREAM_PIECE,
+    NOT_ECT,
     P_HANDSHAKE,
     P_INITIAL,
     T_CRYPTO,
@@ -56,6 +56,8 @@ from .crypto_stream import CryptoStream
 from .feedback import Feedback
 from .keys import Keys
 from .loss import Recovery
+from .migration import Migration
+from .path import Path
 from .send_stream import SendStream
 from .sent import SentFrame, SentPacket, new_frame, new_packet
 from .space import PacketSpace
@@ -90,6 +92,7 @@ class Transmitter:
         "builder",
         "core",
         "dest_size",
+        "ecn",
         "eliciting",
         "empty",
         "feedback",
@@ -98,7 +101,7 @@ class Transmitter:
         "ndatalen",
         "now",
         "packet",
-        "path_responses",
+        "path",
     )
 
     def __init__(self, core: Core, feedback: Feedback) -> None:
@@ -117,8 +120,9 @@ class Transmitter:
         self.must_pad = False
         #: Bytes of stream data in the packet by the last call, -1 for none; for a datagram 0 when it was accepted.
         self.ndatalen = -1
-        #: 8-byte payloads of PATH_CHALLENGE frames that wait for their answer.
-        self.path_responses: list[bytes] = []
+        #: The path and the ECN mark of the datagram that was written last.
+        self.path: Path = core.path
+        self.ecn = NOT_ECT
         self._tracks_datagrams = core.bind("ack_datagram") is not None or core.bind("lost_datagram") is not None
         self._on_stop_sending = core.bind("stream_stop_sending")
         self._on_remote_bidi = core.bind("extend_max_remote_streams_bidi")
@@ -145,6 +149,8 @@ class Transmitter:
         self.builder.limit = min(limit, self.dest_size)
         self.now = core.now = now
         self.packet = None
+        self.path = core.path
+        self.ecn = NOT_ECT
 
     def write(self, mode: int, flags: int, stream: Stream | None, datav: Any, length: int, dgram_id: int) -> int:
         """One step of the current datagram: its size when complete, 0, or a negative outcome; ``ndatalen`` is set.
@@ -187,6 +193,11 @@ class Transmitter:
             raise PacketNumbersExhausted("packet number 2^62 - 1 has been used")
         if recovery.allowance() <= 0 and not core.app.probes:
             return builder.used or self._write_acks()
+        paths: Migration = core.paths
+        if builder.used == 0 and core.tls_completed and paths.has_work(now):
+            size = self._write_path_datagram()
+            if size:
+                return size
         if builder.used == 0 and core.tls_completed and core.mtu.probe() and self._write_mtu_probe():
             return builder.used
         size = self._write_app(mode, flags, stream, datav, length, dgram_id)
@@ -430,6 +441,38 @@ class Transmitter:
             self._complete(app, builder.used + len(core.scid) + MIN_PACKET_EXPANSION, False)
         return builder.used
 
+    def _write_path_datagram(self) -> int:
+        """PATH_RESPONSE or PATH_CHALLENGE, alone in a datagram, on the path that it is about (RFC 9000 section 8.2)."""
+        core = self.core
+        builder = self.builder
+        paths: Migration = core.paths
+        path, dcid, frame = paths.next_frame(self.now)
+        app = core.app
+        usual = builder.limit
+        # RFC 9000 section 8.2.1: padded to 1,200 bytes, unless that is more than an unvalidated address may get.
+        builder.limit = min(self.dest_size, MIN_INITIAL_DATAGRAM)
+        if core.is_server:
+            builder.limit = min(builder.limit, path.allowance())
+        largest = core.recovery.space(2).largest_acked
+        if not builder.open_short(dcid, app.next_pn, largest, app.tx_key, core.key_phase, 0, 0):
+            builder.limit = usual
+            return 0
+        self._begin_packet()
+        if not builder.put_frame(frame):
+            builder.cancel()
+            builder.limit = usual
+            return 0
+        self.eliciting = True
+        self.empty = False
+        if path is core.path:
+            # RFC 9000 section 9.3.3: with a PING the packet is no mere probe of the path.
+            self._put_ping()
+        keys: Keys = core.keys
+        keys.sent += 1
+        self._complete(app, builder.limit, True, path)
+        self.path = path
+        return builder.used
+
     def _write_mtu_probe(self) -> bool:
         """A PING in a datagram of the size that is tried, where the path is validated and the buffer has room."""
         core = self.core
@@ -481,11 +524,6 @@ class Transmitter:
         if not self._open_short():
             return False
         self._begin_packet()
-        if self.path_responses and builder.put_frame(pack_path_response(self.path_responses[0])):
-            # RFC 9000 section 9.3.3: with a PING the packet is no mere probe of the path.
-            self.path_responses.pop(0)
-            self._put_ping()
-            self.must_pad = self.must_pad or not core.is_server or builder.limit >= MIN_INITIAL_DATAGRAM
         self._put_ack(app, core.ack_delay())
         self._put_queued()
         return True
@@ -683,7 +721,7 @@ class Transmitter:
         timeout: int = core.config.keep_alive_timeout
         return bool(timeout and core.handshake_confirmed and self.now >= core.last_activity + timeout)
 
-    def _complete(self, space: PacketSpace, pad_to: int, padded: bool) -> int:
+    def _complete(self, space: PacketSpace, pad_to: int, padded: bool, path: Path | None = None) -> int:
         """Seal the open packet, number it, and tell recovery: its size."""
         core = self.core
         builder = self.builder
@@ -706,9 +744,12 @@ class Transmitter:
                 core.last_activity = now
         elif space.silent_since < 0:
             space.silent_since = now
-        packet.ecn = self.feedback.mark(now)
+        packet.ecn = self.ecn = self.feedback.mark(now)
         recovery.on_sent(space.index, packet, now)
-        core.path.bytes_sent += size
+        if path is None:
+            core.path.bytes_sent += size
+        else:
+            path.bytes_sent += size
         core.stats.packets_sent += 1
         core.stats.bytes_sent += size
         self.packet = None
