@@ -108,7 +108,7 @@ _RECV_RST = StreamClosedBy.RECV_RST_STREAM
 _SEND_END = StreamClosedBy.SEND_END_STREAM
 _RECV_END = StreamClosedBy.RECV_END_STREAM
 
-# Events are made without their __init__: every attribute that has no default is set right after.
+# Events are made without their __init__: what has no default is set right after.
 _new = object.__new__
 
 
@@ -462,13 +462,12 @@ class Receiver(Core):
         event = _headers_event(result)
         event.stream_id = stream_id
         event.headers = headers
-        event.priority_updated = priority
-        if result != INFORMATIONAL_RECEIVED:
-            event.stream_ended = ended
         events.append(event)
         if ended is not None:
+            event.stream_ended = ended
             events.append(ended)
         if priority is not None:
+            event.priority_updated = priority
             events.append(priority)
 
     def _on_push_promise(self, block: Block, data: bytes, events: list[Event]) -> None:
@@ -532,9 +531,9 @@ class Receiver(Core):
         event.stream_id = stream_id
         event.data = data
         event.flow_controlled_length = length
-        event.stream_ended = ended
         events.append(event)
         if ended is not None:
+            event.stream_ended = ended
             events.append(ended)
 
     def _on_late_data(self, error: StreamClosedError, stream_id: int, length: int, events: list[Event]) -> None:
