@@ -105,6 +105,8 @@ class Driver:
         self._seen: dict[tuple[str, int], int] = {}
         self._way: dict[str, list[bytes]] = {CLIENT: [], SERVER: []}  # datagrams on their way, by sender
         self.sent: list[int] = []  # numbers of our 1-RTT packets since the handshake
+        self.eliciting: list[int] = []  # those of them that are to be acknowledged
+        self.unordered = _CONTROL  # frames that are shown by their streams' ids
         self.unacknowledged = 0  # bytes that we have sent since the peer last acknowledged everything
         self.base = 0  # the peer's first packet number of the script
         self.peer_pn = 0
@@ -244,10 +246,12 @@ class Driver:
         for packet, number in packets:
             if packet.kind == ONE_RTT:
                 self.sent.append(number)
+                if any(frame[0] not in ("ACK", "PADDING") for frame in packet.frames):
+                    self.eliciting.append(number)
             found = _tidy(packet.frames) if packet.kind == INITIAL else packet.frames
             if spare:
                 found = [frame[:1] if frame[0] == "PADDING" else frame for frame in found]
-            shown.append((packet.kind, *(self._shown(frame) for frame in _by_stream(found))))
+            shown.append((packet.kind, *(self._shown(frame) for frame in _by_stream(found, self.unordered))))
         self.note("datagram", len(data) if len(data) == self._room else len(data) - spare, *shown)
 
     def _shown(self, frame: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -424,12 +428,12 @@ _ORDERED = ("lost_datagram", "stream_close", "stream_stop_sending")
 _CONTROL = ("RESET_STREAM", "STOP_SENDING", "STREAM_DATA_BLOCKED", "MAX_STREAM_DATA")
 
 
-def _by_stream(found: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
-    """Neighbours among the control frames of streams in the order of their ids."""
+def _by_stream(found: list[tuple[Any, ...]], names: tuple[str, ...]) -> list[tuple[Any, ...]]:
+    """Neighbours among the frames of these names in the order of their streams' ids."""
     shown: list[tuple[Any, ...]] = []
     run: list[tuple[Any, ...]] = []
     for frame in found:
-        if frame[0] in _CONTROL:
+        if frame[0] in names:
             run.append(frame)
             continue
         shown += sorted(run, key=lambda one: int(one[1]))
