@@ -40,6 +40,7 @@ cdef class Migration:
     cdef _report(self, Path path, bint succeeded)
     cdef int64_t expiry(self) except? -1
     cdef bint has_work(self, int64_t now) except? -1
+    cdef bytes response_here(self)
     @cython.locals(path=Path)
     cdef tuple next_frame(self, int64_t now)
     cdef bytes _dcid(self, Path path)

@@ -191,16 +191,27 @@ class Migration:
     # -- what is to be sent ---------------------------------------------------------------------------------
 
     def has_work(self, now: int) -> bool:
-        """A challenge or a response is to be sent."""
-        return len(self.responses) > 0 or (self.validator is not None and self.validator.wants_challenge(now))
+        """A challenge, or a response for another path than the one in use, is to be sent."""
+        waiting = self.responses.peek()
+        if waiting is not None and waiting[0] is not self.core.path:
+            return True
+        return self.validator is not None and bool(self.validator.wants_challenge(now))
+
+    def response_here(self) -> bytes:
+        """The PATH_RESPONSE that goes with other frames on the path in use; empty: none is due."""
+        waiting = self.responses.peek()
+        if waiting is not None and waiting[0] is self.core.path:
+            return pack_path_response(waiting[1])
+        return b""
 
     def next_frame(self, now: int) -> tuple[Path, bytes, bytes]:
         """The path, the peer's id there, and the frame of the next datagram that carries nothing else.
 
         To be called where ``has_work``."""
-        response = self.responses.pop()
-        if response is not None:
-            path, data = response
+        waiting = self.responses.peek()
+        if waiting is not None and waiting[0] is not self.core.path:
+            path, data = waiting
+            self.responses.pop()
             return path, self._dcid(path), pack_path_response(data)
         validator: PathValidator = self.validator  # type: ignore[assignment]
         return validator.path, self._dcid(validator.path), pack_path_challenge(validator.challenge(now))

@@ -94,7 +94,7 @@ cdef class Transmitter:
     cdef bint _open_short(self) except? -1
     @cython.locals(
         core=Core, builder=PacketBuilder, app=PacketSpace, now=int64_t, window=ReceiveWindow, maximum=int64_t,
-        keys=Keys
+        keys=Keys, paths=Migration, response=bytes
     )
     cdef bint _open_app(self) except? -1
     cdef _probe(self)

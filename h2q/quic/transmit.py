@@ -524,6 +524,13 @@ class Transmitter:
         if not self._open_short():
             return False
         self._begin_packet()
+        paths: Migration = core.paths
+        response = paths.response_here()
+        if response and builder.put_frame(response):
+            # RFC 9000 section 9.3.3: with a PING the packet is no mere probe of the path.
+            paths.responses.pop()
+            self._put_ping()
+            self.must_pad = self.must_pad or not core.is_server or builder.limit >= MIN_INITIAL_DATAGRAM
         self._put_ack(app, core.ack_delay())
         self._put_queued()
         return True
