@@ -21,7 +21,8 @@ def install() -> None:
 
     InvalidState where h2 itself has been imported already: who has taken classes from it would keep them."""
     for name, module in sys.modules.items():
-        if (name == "h2" or name.startswith("h2.")) and not module.__name__.startswith(h2.__name__):
+        known = getattr(module, "__name__", "").startswith(h2.__name__)
+        if (name == "h2" or name.startswith("h2.")) and not known:
             where = getattr(module, "__file__", None)
             raise InvalidState(
                 f"{name} is already imported, from {where}: call h2q.compat.install() before anything imports h2"

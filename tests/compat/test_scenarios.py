@@ -594,3 +594,152 @@ def test_a_priority_in_front_of_a_long_block(size):
         lengths.append(int.from_bytes(data[:3], "big"))
         data = data[9 + lengths[-1] :]
     assert max(lengths) <= 16384 and len(lengths) == 1 + sum(lengths) // 16385
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        frame(1, 8, 1),
+        frame(1, 0x0C, 1, b"\x05" + b"\x82"),
+        frame(1, 0x24, 1, b"\0\0\0\1"),
+        frame(1, 0x2C, 1, b"\x06" + b"\0\0\0\0\1" + b"\x82"),
+        frame(5, 8, 1),
+        frame(5, 4, 1, b"\0\0"),
+        frame(5, 4, 1, u32(0) + b"\x82"),
+        frame(5, 4, 1, u32(3) + b"\x82"),
+        frame(5, 0x0C, 1, b"\x05" + u32(2)),
+        frame(0, 8, 1),
+        frame(0, 8, 1, b"\x05abc"),
+        frame(0, 0, 0, b"x"),
+        frame(2, 0, 1, b"\0\0\0\0"),
+        frame(2, 0, 1, b"\0\0\0\0\0\0"),
+        frame(2, 0, 0, b"\0\0\0\0\0"),
+        frame(3, 0, 1, b"\0\0\0"),
+        frame(3, 0, 0, b"\0\0\0\0"),
+        frame(4, 0, 0, b"\0\0\0"),
+        frame(4, 1, 0, b"\0\1\0\0\0\0"),
+        frame(4, 0, 1),
+        frame(6, 0, 0, b"1234567"),
+        frame(6, 0, 1, b"12345678"),
+        frame(7, 0, 0, b"1234567"),
+        frame(7, 0, 1, b"12345678"),
+        frame(8, 0, 1, b"\0\0\0\0"),
+        frame(8, 0, 1, b"\0\0\1"),
+        frame(8, 0, 0, b"\x80\0\0\0"),
+        frame(9, 4, 0),
+        frame(9, 4, 1, b"\x82"),
+        frame(10, 0, 0, b"\0"),
+        frame(10, 0, 0, b"\0\5a"),
+        frame(1, 4, 1, b"\xff\xff\xff\xff\xff\xff"),
+        frame(1, 4, 1, b"\x40"),
+    ],
+    ids=bytes.hex,
+)
+def test_frames_that_are_wrong(wrong):
+    for make in (client, server):
+        for size in (len(wrong), 9, 4):
+            pair = make()
+            pair.receive(wrong[:size])
+            if size < len(wrong):
+                pair.receive(wrong[size:])
+            pair.receive(frame(99, 0, 0, b"after"))
+
+
+def test_alternative_services():
+    pair = server()
+    pair.do("advertise_alternative_service", b'h2=":443"', origin=b"https://a")
+    pair.do("advertise_alternative_service", b'h2=":443"', stream_id=1)
+    pair.do("advertise_alternative_service", b'h2=":443"', b"https://a", 1)
+    pair.do("advertise_alternative_service", 'h2=":443"', b"https://a")
+    assert pair.do("advertise_alternative_service", b'h2=":443"')[1] == "NoSuchStreamError"
+    pair = server()
+    pair.do("send_headers", 1, RESPONSE)
+    assert pair.do("advertise_alternative_service", b"x", stream_id=1)[1] == "ProtocolError"
+    for stream_id in (0, 1, 3):
+        for origin in (b"", b"https://a"):
+            late = frame(10, 0, stream_id, struct.pack(">H", len(origin)) + origin + b"value")
+            for make in (client, server):
+                pair = make()
+                pair.receive(late)
+                pair.receive(frame(1, 4, 1, pair.block(*RESPONSE)))
+                pair.receive(late)
+
+
+def test_cookies():
+    cookies = [
+        ("cookie", "a=b; c=d;e=f"),
+        HeaderTuple("Cookie", "x=y"),
+        NeverIndexedHeaderTuple("cookie", "u=v; w=" + "z" * 30),
+    ]
+    for split in (True, False):
+        pair = Pair(client=True, split_outbound_cookies=split)
+        pair.start()
+        assert pair.do("send_headers", 1, [*REQUEST, *cookies])[0] == "returned"
+    for encoding in (None, "utf-8"):
+        pair = Pair(client=False, header_encoding=encoding)
+        pair.start()
+        pair.receive(frame(1, 4, 1, pair.block(*REQUEST, *cookies, ("last", "one"))))
+
+
+@pytest.mark.parametrize("name", [":unknown", ":", "::path", "a b", "\xfc", "n" * 70])
+@pytest.mark.parametrize("normalize", [True, False])
+def test_odd_names(name, normalize):
+    pair = Pair(client=True, normalize_outbound_headers=normalize)
+    pair.start()
+    pair.do("send_headers", 1, [*REQUEST, (name, "value")])
+    pair = server()
+    pair.receive(frame(1, 4, 3, pair.block((name, "value"), *REQUEST)))
+
+
+def test_two_hosts_and_other_requests_that_are_none():
+    for fields in (
+        [*REQUEST, ("host", "a"), ("host", "a")],
+        [*REQUEST[:2], ("host", "a"), ("host", "a"), (":path", "/")],
+        [*REQUEST, (":status", "200")],
+        [(":status", "200"), (":path", "/")],
+        [("x", "y"), *REQUEST],
+        [*REQUEST, (":method", "GET")],
+    ):
+        pair = Pair(client=True)
+        pair.start()
+        pair.do("send_headers", 1, fields)
+        pair = client()
+        pair.receive(frame(1, 4, 1, pair.block(*fields)))
+        pair = server()
+        pair.receive(frame(1, 4, 3, pair.block(*fields)))
+        pair = server()
+        pair.do("send_headers", 1, fields)
+
+
+def test_streams_that_are_not_there():
+    pair = server()
+    assert pair.do("send_data", 3, b"")[1] == "KeyError"
+    assert pair.do("send_data", 3, b"x")[1] == "NoSuchStreamError"
+    assert pair.do("increment_flow_control_window", 5, 3)[1] == "KeyError"
+    assert pair.do("acknowledge_received_data", 5, 3)[1] == "NoSuchStreamError"
+    pair.do("reset_stream", 1)
+    pair.get("open_inbound_streams")
+    assert pair.do("acknowledge_received_data", 40000, 1)[0] == "returned"
+    assert pair.do("send_data", 1, b"")[1] == "KeyError"
+    assert pair.do("send_data", 1, b"x")[1] == "StreamClosedError"
+    assert pair.do("end_stream", 1)[1] == "StreamClosedError"
+    assert pair.do("close_connection", 1, "text")[1] == "AssertionError"
+
+
+def test_pushes_upon_pushes():
+    pair = client()
+    pair.receive(frame(5, 4, 1, u32(2) + pair.block(*REQUEST)))
+    assert pair.receive(frame(5, 4, 2, u32(4) + pair.block(*REQUEST)))[1] == "ProtocolError"
+    pair = client()
+    pair.do("prioritize", 3)
+    assert pair.receive(frame(5, 4, 3, u32(4) + pair.block(*REQUEST)))[1] == "ProtocolError"
+
+
+def test_private_doors_that_programs_use():
+    for side in client().sides:
+        connection = side.connection
+        assert connection._get_stream_by_id(1) is connection.streams[1]
+        odd = side.package.connection.AllowedStreamIDs.ODD
+        assert connection._begin_new_stream(3, odd) is connection.streams[3]
+        connection.encoder = encoder = hpack.Encoder()
+        assert connection.encoder is encoder

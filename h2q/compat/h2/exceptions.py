@@ -66,10 +66,9 @@ class NoSuchStreamError(ProtocolError):
 class StreamClosedError(NoSuchStreamError):
     """A stream that is closed, and perhaps forgotten, was named."""
 
-    error_code = ErrorCodes.STREAM_CLOSED
-
     def __init__(self, stream_id: int) -> None:
         super().__init__(stream_id)
+        self.error_code = ErrorCodes.STREAM_CLOSED
         # What the application is to learn where the connection survives the error.
         self._events: list[Any] = []
 
