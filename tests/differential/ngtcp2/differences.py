@@ -30,7 +30,6 @@ DELIBERATE: dict[str, str] = {
     "datagrams_that_fit_or_not[2000]": _NEVER,
     "half_of_a_client_hello_is_lost": _PIECES,
     "many_gaps": "32 ranges are kept and sent; ngtcp2 sends one more",
-    "path_challenge_on_the_path": "a PATH_RESPONSE travels alone; ngtcp2 lets others ride along on the current path",
     "wrong_frames[long_form_of_a_frame_type]": _EITHER,
     "wrong_frames[reset_of_a_stream_we_only_write]": "RFC 9000 section 19.4: STREAM_STATE_ERROR",
     "wrong_frames[stream_offset_too_large]": _EITHER,

@@ -189,6 +189,10 @@ class Driver:
         self.role = role
         self.note("turn", role)
 
+    def flight(self) -> int:
+        """How many datagrams of the end whose turn it is are on their way."""
+        return len(self._way[self.role])
+
     def deliver(self, *lost: int, order: tuple[int, ...] | None = None, delay: int = DELAY) -> None:
         """What the end whose turn it is has sent arrives, without the lost ones; the turn is the other's."""
         flight, self._way[self.role] = self._way[self.role], []

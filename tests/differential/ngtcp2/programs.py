@@ -202,3 +202,51 @@ class _Player:
         if fin:
             self.finished.add(stream_id)
 
+
+
+class HandshakeProgram:
+    """Two ends of one kind: their handshake with losses, repeats, another order, probes, and early writes."""
+
+    def __init__(self, seed: int, length: int = 14) -> None:
+        self.seed = seed
+        self.length = length
+
+    def __call__(self, make: Make) -> None:
+        choice = random.Random(f"handshake {self.seed}")
+        # A ClientHello and a flight that h2q and ngtcp2 cut alike, whatever the size of their Length fields.
+        sizes = {"server_flight": choice.choice((100, 400, 700)), "client_hello": choice.choice((200, 300))}
+        d: Driver = make(CLIENT, handshake=False, both=sizes)
+        d.unordered = (*d.unordered, "STREAM")
+        streams: dict[str, list[int]] = {CLIENT: [], SERVER: []}
+        heard = False  # the server has read something: it may write
+        for _ in range(self.length):
+            if d.role == CLIENT or heard:
+                self._writes(d, choice, streams[d.role])
+                d.flush_own()
+            flight = d.flight()
+            order = [index for index in range(flight) if choice.random() > 0.25]
+            if choice.random() < 0.2:
+                choice.shuffle(order)
+            if order and choice.random() < 0.1:
+                order.append(choice.choice(order))
+            heard = heard or (d.role == CLIENT and 0 in order)
+            d.deliver(order=tuple(order))
+            if d.failed:
+                return
+            if (d.role == CLIENT or heard) and choice.random() < 0.4 and d.timeout() != 0:
+                return
+        d.state()
+
+    def _writes(self, d: Driver, choice: random.Random, streams: list[int]) -> None:
+        opened = False
+        for _ in range(choice.choice((0, 0, 1, 2))):
+            if not opened and choice.random() < 0.5:
+                stream_id = d.open(choice.random() < 0.7)
+                if isinstance(stream_id, int):
+                    streams.append(stream_id)
+            if streams:
+                flags = choice.choice(("", "M", "F", "MF"))
+                code = d.write(choice.choice(streams), choice.choice((0, 1, 20, 60)), flags=flags)
+                opened = code == "WRITE_MORE" or (opened and isinstance(code, str))
+        if opened:
+            d.write(-1)
