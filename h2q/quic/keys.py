@@ -19,6 +19,7 @@ class Keys:
         "_requested",
         "_rx_secret",
         "_tx_secret",
+        "acks_sent",
         "core",
         "failures",
         "phase_first_pn",
@@ -29,6 +30,7 @@ class Keys:
         "rx_previous",
         "sent",
         "suite",
+        "update_pn",
         "version",
     )
 
@@ -44,6 +46,9 @@ class Keys:
         self.previous_until = 0
         #: The lowest packet number received under the current keys.
         self.rx_first_pn = 0
+        #: The packet that brought the current keys, -1 for the first of them; the largest that an ACK of ours reported.
+        self.update_pn = -1
+        self.acks_sent = -1
         #: The first packet number sent under the current keys, and how many packets have been.
         self.phase_first_pn = 0
         self.sent = 0
@@ -130,14 +135,14 @@ class Keys:
             return
         if key is not self.rx_next:
             return
-        if core.key_phase == self.rx_phase and core.recovery.space(2).largest_acked < self.phase_first_pn:
-            # RFC 9001 section 6.2: a second update before the first was acknowledged.
+        if core.key_phase == self.rx_phase and self.acks_sent < self.update_pn:
+            # RFC 9001 section 6.2: a second update before we have acknowledged the packet that began the first.
             raise TransportFault("the peer updates keys again before the last update is done", KEY_UPDATE_ERROR)
         self.rx_previous = app.rx_key
         self.previous_until = now + 3 * core.pto()
         app.rx_key = key
         self.rx_phase ^= 1
-        self.rx_first_pn = pn
+        self.rx_first_pn = self.update_pn = pn
         self._prepare_next()
         if core.key_phase != self.rx_phase:
             self._update_write()

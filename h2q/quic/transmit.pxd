@@ -123,7 +123,7 @@ cdef class Transmitter:
     cdef _record(self, int64_t kind, int64_t value, object owner, bytes data)
     cdef _record_stream(self, Stream stream, int64_t offset, int64_t length, bint finished)
     cdef _put_ping(self)
-    @cython.locals(acks=AckTracker, now=int64_t, encoded=int64_t, ect0=int64_t, packet=SentPacket)
+    @cython.locals(acks=AckTracker, now=int64_t, encoded=int64_t, ect0=int64_t, packet=SentPacket, keys=Keys)
     cdef _put_ack(self, PacketSpace space, int64_t delay)
     cdef bint _was_silent(self, PacketSpace space) except? -1
     @cython.locals(core=Core, timeout=int64_t)

@@ -718,6 +718,9 @@ class Transmitter:
             packet: SentPacket = self.packet  # type: ignore[assignment]
             packet.largest_ack = acks.on_ack_sent(now)
             self.empty = False
+            if space.index == 2:
+                keys: Keys = self.core.keys
+                keys.acks_sent = packet.largest_ack
 
     def _was_silent(self, space: PacketSpace) -> bool:
         """Nothing that is acknowledged was sent for a round trip: our ACK ranges would grow without end."""

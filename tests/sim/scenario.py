@@ -5,6 +5,7 @@ Everything that decides about events is drawn from the seed; what TLS draws by i
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import functools
 import random
@@ -20,6 +21,7 @@ from sim.network import MILLISECOND, SECOND, Burst, Conditions, Filter, Link, Ne
 from sim.world import ADDRESSES, CLIENT, SERVER, Application, End, Failure, Habits, World
 
 from h2q import quic
+from h2q.errors import InvalidState
 from h2q.quic.constants import VERSION_1, VERSION_2
 from h2q.quic.path import Path
 from h2q.tls import SECP256R1, X25519, X25519MLKEM768, TLSConfig
@@ -28,6 +30,7 @@ NOW = datetime.datetime(2026, 6, 1, tzinfo=datetime.UTC)
 DAY = datetime.timedelta(days=1)
 ALPN = ("sim",)
 CLOSE_CODE = 0x1234
+ABORT_CODE = 0x77
 
 
 def _name(text: str) -> x509.Name:
@@ -109,8 +112,8 @@ HANDSHAKES = {
 
 @dataclass(frozen=True)
 class Transfer:
-    """One file: "get" (client asks, server sends), "put" (client sends, server answers with the size), or "push"
-    (the server sends it on a stream of its own)."""
+    """One file: "get" (client asks, server sends), "put" (client sends, server answers with the size), "push" (the
+    server sends it on a stream of its own), or "abort" (a "get" that the client gives up when it has half of it)."""
 
     kind: str
     size: int
@@ -132,6 +135,9 @@ class Scenario:
     habits: tuple[Habits, Habits] = (Habits(), Habits())
     settings: tuple[dict[str, Any], dict[str, Any]] = field(default_factory=lambda: ({}, {}))
     closer: int = CLIENT
+    #: DATAGRAM frames that each side sends, and how often (of the steps) a side updates its keys.
+    datagrams: tuple[int, int] = (0, 0)
+    key_updates: float = 0.0
 
     @classmethod
     def from_seed(cls, seed: int, largest: int = 256 * 1024) -> Scenario:
@@ -142,7 +148,9 @@ class Scenario:
         for number in range(draw.choice((1, 1, 1, 2, 3, 8, 30))):
             size = min(left, int(2 ** draw.uniform(0, (largest - 1).bit_length())) if draw.random() < 0.95 else 0)
             left -= size
-            transfers.append(Transfer(draw.choice(("get", "get", "put", "push")), size, seed * 100 + number))
+            transfers.append(
+                Transfer(draw.choice(("get", "get", "get", "put", "push", "abort")), size, seed * 100 + number)
+            )
         settings = (_settings(draw), _settings(draw))
         versions = draw.choice(((VERSION_1, VERSION_2), (VERSION_1,), (VERSION_2, VERSION_1)))
         settings[CLIENT]["versions"] = versions
@@ -157,6 +165,8 @@ class Scenario:
             (_habits(draw), _habits(draw)),
             settings,
             draw.choice((CLIENT, SERVER)),
+            (draw.randrange(100), draw.randrange(100)) if draw.random() < 0.3 else (0, 0),
+            draw.choice((0.0, 0.0, 0.02, 0.3)),
         )
 
     def world(self, keep: Filter | None = None) -> World:
@@ -186,7 +196,8 @@ class Scenario:
         return quic.Config(
             tls=tls_configs(self.security)[side],
             random=draw.randbytes,
-            **{"handshake_timeout": 300 * SECOND, "max_idle_timeout": 300 * SECOND} | self.settings[side],
+            **{"handshake_timeout": 300 * SECOND, "max_idle_timeout": 300 * SECOND, "max_datagram_frame_size": 65535}
+            | self.settings[side],
         )
 
     # -- the whole story
@@ -210,6 +221,7 @@ class Scenario:
         work.check()
         # A moment of quiet: acknowledgements arrive, streams close on both sides.
         world.run(lambda: all(end is None or not open_streams(end) for end in world.ends))
+        self._check_rest(world)
         error = quic.CloseError(CLOSE_CODE, application=True, reason=b"done")
         world.close(self.closer, error)
         closer, other = world.ends[self.closer], world.ends[1 - self.closer]
@@ -224,6 +236,18 @@ class Scenario:
         elif other.ended != "idle" or world.network.links[self.closer].counts == 0:
             raise world.failure(f"the other end ended as {other.ended}")
 
+    def _check_rest(self, world: World) -> None:
+        """Datagrams, and the codes of streams that were given up."""
+        for sender, receiver in ((world.client.app, world.server.app), (world.server.app, world.client.app)):
+            if not receiver.received_datagrams <= set(sender.datagrams):
+                raise world.failure("a datagram is not what was sent")
+            if any(sender.datagrams[number] not in receiver.received_datagrams for number in sender.acked_datagrams):
+                raise world.failure("a datagram is acknowledged that never came")
+        for end in (world.client, world.server):
+            for stream_id, code in end.app.closed.items():
+                if code not in ((None, ABORT_CODE) if stream_id in end.app.aborted else (None,)):
+                    raise world.failure(f"stream {stream_id} is closed with {code}")
+
 
 def open_streams(end: End) -> list[int]:
     """Streams that carried something and are not closed."""
@@ -235,6 +259,8 @@ class Work:
 
     def __init__(self, scenario: Scenario, world: World) -> None:
         self.world = world
+        self._draw = random.Random(f"{scenario.seed} work")
+        self._key_updates = scenario.key_updates
         self.contents = [transfer.content() for transfer in scenario.transfers]
         self.kinds = [transfer.kind for transfer in scenario.transfers]
         self.waiting = [number for number, kind in enumerate(self.kinds) if kind != "push"]
@@ -256,7 +282,7 @@ class Work:
                     break
                 number = self.waiting.pop(0)
                 self.of_stream[stream_id] = number
-                request = b"get %d" % number if self.kinds[number] == "get" else self.contents[number]
+                request = self.contents[number] if self.kinds[number] == "put" else b"get %d" % number
                 client.app.send_file(stream_id, request)
         server = self.world.ends[SERVER]
         if server is not None:
@@ -268,12 +294,28 @@ class Work:
                 number = self.pushing.pop(0)
                 self.of_push[stream_id] = number
                 server.app.send_file(stream_id, self.contents[number])
+            self._abort(server)
+            if self._draw.random() < self._key_updates:
+                with contextlib.suppress(InvalidState):
+                    self._draw.choice((client, server)).conn.initiate_key_update()
         return len(self.done) == len(self.kinds)
+
+    def _abort(self, server: End) -> None:
+        """The client gives up what it wants no more of."""
+        client = self.world.client
+        for stream_id, number in self.of_stream.items():
+            half = len(self.contents[number]) // 2
+            if self.kinds[number] == "abort" and number not in self.done:
+                if len(client.app.received.get(stream_id, ())) >= half:
+                    client.app.aborted.add(stream_id)
+                    server.app.aborted.add(stream_id)
+                    client.conn.shutdown_stream(stream_id, ABORT_CODE)
+                    self.done.add(number)
 
     def _at_server(self, conn: Any, stream_id: int, data: bytes) -> None:
         number = self.of_stream[stream_id]
         server = self.world.server
-        if self.kinds[number] == "get":
+        if self.kinds[number] != "put":
             if data != b"get %d" % number:
                 raise Failure(f"stream {stream_id}: the request is {data!r}")
             server.app.send_file(stream_id, self.contents[number])

@@ -23,6 +23,7 @@ ADDRESSES = (("192.0.2.1", 50000), ("192.0.2.2", 443))
 MORE = int(quic.WriteStreamFlag.MORE)
 FIN = int(quic.WriteStreamFlag.FIN)
 BLOCKED = int(quic.Error.STREAM_DATA_BLOCKED)
+GONE = (int(quic.Error.STREAM_SHUT_WR), int(quic.Error.STREAM_NOT_FOUND))
 WRITE_MORE = int(quic.Error.WRITE_MORE)
 NEVER = (1 << 63) - 1
 
@@ -68,6 +69,14 @@ class Application(quic.Callbacks):
         self.completed = self.confirmed = False
         self._blocked: set[int] = set()
         self._offered = b""
+        #: Streams that one side gives up on the way: their data may end early.
+        self.aborted: set[int] = set()
+        #: Datagrams to send, in the order of their ids, and what became of them.
+        self.datagrams: list[bytes] = []
+        self.sent_datagrams = 0
+        self.received_datagrams: set[bytes] = set()
+        self.acked_datagrams: set[int] = set()
+        self.lost_datagrams: set[int] = set()
         #: Called with (connection, stream id, bytes) when a stream has arrived whole.
         self.on_file: Callable[[Any, int, bytes], None] = lambda conn, stream_id, data: None
 
@@ -109,7 +118,24 @@ class Application(quic.Callbacks):
             raise Failure(f"stream {stream_id} is closed with {out.acked} of {len(out.data)} bytes acknowledged")
 
     def stream_reset(self, conn: Any, stream_id: int, final_size: int, app_error_code: int) -> None:
-        raise Failure(f"stream {stream_id} was reset, which nobody asked for")
+        if stream_id not in self.aborted:
+            raise Failure(f"stream {stream_id} was reset, which nobody asked for")
+
+    def recv_datagram(self, conn: Any, flags: int, data: Any) -> None:
+        content = bytes(data)
+        if content in self.received_datagrams:
+            raise Failure(f"a datagram has come twice: {content[:8]!r}")
+        self.received_datagrams.add(content)
+
+    def ack_datagram(self, conn: Any, dgram_id: int) -> None:
+        if dgram_id in self.acked_datagrams or dgram_id >= self.sent_datagrams:
+            raise Failure(f"datagram {dgram_id} is acknowledged twice, or was never sent")
+        self.acked_datagrams.add(dgram_id)
+
+    def lost_datagram(self, conn: Any, dgram_id: int) -> None:
+        if dgram_id in self.lost_datagrams | self.acked_datagrams or dgram_id >= self.sent_datagrams:
+            raise Failure(f"datagram {dgram_id} is lost twice, or was acknowledged, or was never sent")
+        self.lost_datagrams.add(dgram_id)
 
     # -- writing
 
@@ -118,6 +144,13 @@ class Application(quic.Callbacks):
 
     def write(self, conn: Any, dest: bytearray, now: int) -> list[bytes]:
         """One datagram, or a burst of them, or nothing."""
+        if self.sent_datagrams < len(self.datagrams) and self.completed:
+            outcome, accepted = conn.writev_datagram(
+                dest, self.sent_datagrams, [self.datagrams[self.sent_datagrams]], now, 0
+            )
+            self.sent_datagrams += accepted
+            if outcome > 0:
+                return [bytes(dest[:outcome])]
         if not self.habits.burst:
             datagram = self._write_one(conn, dest, now)
             return [datagram] if datagram else []
@@ -138,9 +171,12 @@ class Application(quic.Callbacks):
         if outcome == BLOCKED:
             self._blocked.add(stream_id)
             return
+        out = self.outgoing[stream_id]
+        if outcome in GONE and stream_id in self.aborted:
+            out.done = True
+            return
         if outcome < 0:
             raise Failure(f"write_burst: {outcome} on stream {stream_id}")
-        out = self.outgoing[stream_id]
         out.sent += outcome
         out.done = out.sent == len(out.data) and outcome == len(self._offered)
 
@@ -164,6 +200,8 @@ class Application(quic.Callbacks):
                     out.done = bool(flags & FIN) and accepted == len(piece)
             if outcome == BLOCKED:
                 blocked.add(stream_id)
+            elif outcome in GONE and out is not None and stream_id in self.aborted:
+                out.done = True
             elif outcome != WRITE_MORE:
                 if outcome < 0:
                     raise Failure(f"writev_stream: {outcome}")
@@ -268,16 +306,19 @@ class World:
         return NEVER if end.ended else int(end.conn.get_expiry())
 
     def _deliver(self, side: int, datagrams: list[bytes]) -> None:
+        while self.ends[side] is None and datagrams:
+            datagram = datagrams.pop(0)
+            end = self.ends[side] = self._make_server(datagram, self.now)
+            if end is not None:
+                self._read(side, end, [datagram])
+                if not end.conn.stats.packets_received:
+                    # Nothing in it was authentic: it was made for a connection id that nobody chose.
+                    self.ends[side] = None
         end = self.ends[side]
-        if end is None:
-            for number, datagram in enumerate(datagrams):
-                end = self.ends[side] = self._make_server(datagram, self.now)
-                if end is not None:
-                    datagrams = datagrams[number:]
-                    break
-            else:
-                return
-        assert end is not None
+        if end is not None:
+            self._read(side, end, datagrams)
+
+    def _read(self, side: int, end: End, datagrams: list[bytes]) -> None:
         for datagram in datagrams:
             self.note(side, f"receives {len(datagram)}")
             end.bytes_in += len(datagram)
