@@ -495,3 +495,177 @@ def path_response_that_nobody_asked_for(make: Make) -> None:
     d.peer(frames.path_response(b"12345678"))
     d.flush_own()
     d.state()
+
+
+# Keys
+
+
+@each(**ROLES)
+def we_update_keys(make: Make, role: str) -> None:
+    d, s = opened(make, role)
+    d.write(s, 10)
+    d.ack()
+    d.update_keys()
+    d.write(s, 10)
+    d.update_keys()
+    d.write(s, 10)
+    d.peer(frames.PING)
+    d.generation = 1
+    d.ack()
+    d.write(s, 10)
+    d.sleep(2000 * MS)
+    d.ack()
+    d.update_keys()
+    d.write(s, 10)
+    d.generation = 2
+    d.ack()
+    d.state(s)
+
+
+@each(**ROLES)
+def the_peer_updates_keys(make: Make, role: str) -> None:
+    d, s = opened(make, role)
+    d.write(s, 10)
+    d.ack()
+    d.generation = 1
+    d.peer(frames.PING)
+    d.write(s, 10)
+    d.ack()
+    d.write(s, 10)
+    d.state(s)
+
+
+@scenario
+def late_packets_under_the_old_keys(make: Make) -> None:
+    d, s = opened(make)
+    d.write(s, 10)
+    d.ack()
+    late = d.seal(d.peer_pn, frames.stream(1, 0, 5))
+    d.peer_pn += 1
+    d.generation = 1
+    d.peer(frames.stream(1, 5, 5))
+    d.receive(late, "late")
+    d.write(s, 10)
+    d.state(s)
+
+
+@scenario
+def old_keys_do_not_open_newer_packets(make: Make) -> None:
+    d, s = opened(make)
+    d.write(s, 10)
+    d.ack()
+    d.generation = 1
+    d.peer(frames.PING)
+    d.generation = 0
+    d.peer(frames.stream(1, 0, 5))
+    d.write(s, 10)
+    d.state(s)
+
+
+@scenario
+def keys_that_are_not_the_next_ones(make: Make) -> None:
+    d, s = opened(make)
+    d.write(s, 10)
+    d.ack()
+    d.generation = 3
+    d.peer(frames.PING)
+    d.write(s, 10)
+    d.generation = 0
+    d.ack()
+    d.state(s)
+
+
+@scenario
+def key_update_in_a_burst(make: Make) -> None:
+    d, s = opened(make)
+    for _ in range(3):
+        d.write(s, 10)
+    d.ack()
+    d.update_keys()
+    for _ in range(3):
+        d.write(s, 10, flags="M")
+        d.write(s, 10)
+    d.generation = 1
+    d.ack()
+    d.flush_own()
+    d.state(s)
+
+
+# Tokens that we give
+
+
+@scenario
+def tokens_are_given(make: Make) -> None:
+    d = make(SERVER)
+    d.new_token(b"for the next time")
+    d.flush_own()
+    d.state()
+
+
+@scenario
+def lost_tokens_go_again(make: Make) -> None:
+    d, s = opened(make, SERVER)
+    d.new_token(b"for the next time")
+    d.flush_own()
+    for _ in range(4):
+        d.write(s, 10)
+    d.ack(1, 2, 3, 4)
+    d.flush_own()
+    after(d, s)
+
+
+# Paths
+
+
+@scenario
+def a_client_moves(make: Make) -> None:
+    d = make(SERVER)
+    s = d.open()
+    d.write(s, 10)
+    d.ack()
+    d.peer(frames.PING, path=1)
+    d.write(s, 20)
+    d.flush_own()
+    for data in d.challenges:
+        d.peer(frames.path_response(data), path=1)
+    d.flush_own()
+    d.write(s, 3000)
+    after(d, s)
+
+
+@scenario
+def a_client_probes_another_path(make: Make) -> None:
+    d = make(SERVER)
+    s = d.open()
+    d.write(s, 10)
+    d.ack()
+    d.peer(frames.path_challenge(b"12345678"), path=1)
+    d.flush_own()
+    d.write(s, 20)
+    after(d, s)
+
+
+@scenario
+def a_client_that_moves_does_not_answer(make: Make) -> None:
+    d = make(SERVER)
+    s = d.open()
+    d.write(s, 10)
+    d.ack()
+    d.peer(frames.PING, path=1)
+    for _ in range(4):
+        d.flush_own()
+        d.timeout()
+    d.state(s)
+
+
+@scenario
+def a_packet_of_old_from_another_path(make: Make) -> None:
+    """Only the packet with the highest number moves the connection."""
+    d = make(SERVER)
+    s = d.open()
+    old = d.seal(d.peer_pn, frames.PING)
+    d.peer_pn += 1
+    d.peer(frames.PING)
+    d.receive(old, "old", path=1)
+    d.write(s, 20)
+    after(d, s)

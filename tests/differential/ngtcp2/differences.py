@@ -9,11 +9,15 @@ _LENGTH = "h2q writes the Length of a long header in 2 bytes, ngtcp2 in 4: there
 _PIECES = "ngtcp2's client cuts its first CRYPTO data into pieces"
 _SMALL = "RFC 9000 section 14.1: a client sends no datagram with an Initial that is below 1,200 bytes"
 _NEVER = "a datagram that no packet could ever hold is refused; ngtcp2 answers 0 for ever"
+_PATHS = "datagrams of path validation are padded as far as the amplification limit lets them be"
 _EITHER = "RFC 9000 allows either error code"
 
 #: Where h2q does better on purpose, or follows an RFC where ngtcp2 does not: scenario, or all its variants, to reason.
 DELIBERATE: dict[str, str] = {
     "a_client_closes_after_the_servers_flight": "the keys for 1-RTT packets are there, so the real code goes too",
+    "a_client_moves": _PATHS,
+    "a_client_probes_another_path": _PATHS,
+    "a_client_that_moves_does_not_answer": _PATHS,
     "a_client_with_a_small_buffer[100]": _SMALL,
     "a_client_with_a_small_buffer[1199]": _SMALL,
     "a_client_writes_too_much_behind_its_finished": _LENGTH,
@@ -61,6 +65,7 @@ def is_pending(name: str) -> bool:
 #: Scenarios in which libngtcp2 0.12 does not what 1.25 does: reason to scenarios.
 OLDER: dict[str, tuple[str, ...]] = {
     "it acknowledges with whatever it sends; later versions when the delay or the threshold is reached": (
+        "a_client_probes_another_path",
         "a_congestion_mark_is_acknowledged_at_once",
         "a_stream_closes_after_a_reset_of_ours_is_acknowledged",
         "a_stream_closes_when_both_sides_are_done",
@@ -78,6 +83,7 @@ OLDER: dict[str, tuple[str, ...]] = {
         "lost_data_of_a_stream_that_was_reset_stay_lost",
         "lost_data_where_little_room_is",
         "lost_stop_sending_of_a_stream_that_ended",
+        "old_keys_do_not_open_newer_packets",
         "path_challenge_on_the_path",
         "path_response_that_nobody_asked_for",
         "reading_restarts_the_idle_timer",
@@ -86,6 +92,8 @@ OLDER: dict[str, tuple[str, ...]] = {
         "stream_of_the_peer_that_both_may_send_on",
         "stream_of_the_peer_that_only_it_may_send_on",
         "the_peer_is_blocked",
+        "the_peer_updates_keys",
+        "we_update_keys",
     ),
     "it sends no DATA_BLOCKED and no STREAM_DATA_BLOCKED": (
         "a_blocked_stream_when_the_window_is_full",
@@ -150,6 +158,7 @@ OLDER: dict[str, tuple[str, ...]] = {
         "the_servers_flight_is_lost",
     ),
     "an assertion fails in it": (
+        "a_client_moves",
         "datagrams",
     ),
     "it sends empty frames again and again": (

@@ -110,6 +110,8 @@ class Driver:
         self.unacknowledged = 0  # bytes that we have sent since the peer last acknowledged everything
         self.base = 0  # the peer's first packet number of the script
         self.peer_pn = 0
+        self.challenges: list[bytes] = []  # data of our PATH_CHALLENGE frames
+        self.generation = 0  # key updates of the scripted peer
         self._wrote: set[int] = set()  # streams that data were taken for
         self._acked: set[int] = set()  # streams of which something was reported to be acknowledged
         self._filled: dict[int, int] = {}  # bytes of a stream that filled the congestion window
@@ -249,13 +251,15 @@ class Driver:
         spare = sum(packet.length_size for packet, _ in packets)
         for packet, number in packets:
             if packet.kind == ONE_RTT:
+                self.challenges += frames.challenges(packet.payload)
                 self.sent.append(number)
                 if any(frame[0] not in ("ACK", "PADDING") for frame in packet.frames):
                     self.eliciting.append(number)
             found = _tidy(packet.frames) if packet.kind == INITIAL else packet.frames
             if spare:
                 found = [frame[:1] if frame[0] == "PADDING" else frame for frame in found]
-            shown.append((packet.kind, *(self._shown(frame) for frame in _by_stream(found, self.unordered))))
+            kind = f"{packet.kind}, phase 1" if packet.phase else packet.kind
+            shown.append((kind, *(self._shown(frame) for frame in _by_stream(found, self.unordered))))
         self.note("datagram", len(data) if len(data) == self._room else len(data) - spare, *shown)
 
     def _shown(self, frame: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -348,6 +352,13 @@ class Driver:
         self.note("extend_max_streams", bidi, n, self.end.extend_max_streams(bidi, n))
         self.after()
 
+    def update_keys(self) -> None:
+        self.note("initiate_key_update", self.end.initiate_key_update(self.now))
+
+    def new_token(self, token: bytes) -> None:
+        self.note("submit_new_token", self.end.submit_new_token(token))
+        self.after()
+
     def tx_time(self) -> None:
         self.end.update_pkt_tx_time(self.now)
 
@@ -406,7 +417,7 @@ class Driver:
 
     def seal(self, number: int, body: bytes) -> bytes:
         """A packet as the peer would make it; at least 4 bytes of payload, as header protection needs them."""
-        return bytes(self.wire.seal(number, body.ljust(4, b"\0"), self.role == SERVER))
+        return bytes(self.wire.seal(number, body.ljust(4, b"\0"), self.role == SERVER, self.generation))
 
     def ack(self, *which: int, last: int | None = None) -> int | str:
         """The peer acknowledges all our packets since the handshake, those at these indices, or the last n."""

@@ -72,6 +72,7 @@ class Packet:
     length_size: int
     pn: int
     payload: bytes
+    phase: int = 0  # the Key Phase bit of a short header
 
     @property
     def frames(self) -> list[tuple[object, ...]]:
@@ -165,6 +166,15 @@ def parse_frames(payload: bytes) -> Iterator[tuple[object, ...]]:
             yield ("DATAGRAM", length)
         else:
             raise AssertionError(f"frame type {kind:#x}")
+
+
+def challenges(payload: bytes) -> list[bytes]:
+    """The data of the PATH_CHALLENGE frames of a payload in which they come first."""
+    found = []
+    while payload[:1] == b"\x1a":
+        found.append(payload[1:9])
+        payload = payload[9:]
+    return found
 
 
 def _ack(reader: Reader, ecn: bool) -> tuple[object, ...]:

@@ -287,13 +287,14 @@ class Wire:
             size = (datagram[head.start] & 3) + 1
             pn = int.from_bytes(datagram[head.pn_offset : head.pn_offset + size], "big")
             payload = datagram[head.pn_offset + size : head.end - frames.TAG]
-            found.append(frames.Packet(head.kind, head.end - head.start, head.length_size, pn, payload))
+            phase = datagram[head.start] >> 2 & 1 if head.kind == frames.ONE_RTT else 0
+            found.append(frames.Packet(head.kind, head.end - head.start, head.length_size, pn, payload, phase))
         return found
 
-    def seal(self, pn: int, payload: bytes, to_server: bool, key: int = _KEYS[frames.ONE_RTT]) -> bytes:
-        """A 1-RTT packet with a packet number of 4 bytes, as if the peer had sent it."""
+    def seal(self, pn: int, payload: bytes, to_server: bool, generation: int = 0) -> bytes:
+        """A 1-RTT packet with a packet number of 4 bytes, as if the peer had sent it, so many key updates later."""
         dcid = bytes([0x50 if to_server else 0xC0] * (self.cid_length - 1) + [0])
-        head = bytes([0x43]) + dcid + pn.to_bytes(4, "big")
+        head = bytes([0x43 | (generation & 1) << 2]) + dcid + pn.to_bytes(4, "big")
         tag = create_string_buffer(frames.TAG)
-        load().oracle_seal(key, pn, head, len(head), payload, len(payload), tag)
+        load().oracle_seal(_KEYS[frames.ONE_RTT] + generation, pn, head, len(head), payload, len(payload), tag)
         return head + payload + tag.raw

@@ -116,13 +116,16 @@ class Wire:
         if payload is None:
             raise AssertionError("a packet cannot be decrypted")
         self._largest[head.kind, sender] = max(number, largest)
-        return frames.Packet(head.kind, head.end - head.start, head.length_size, truncated, payload)
+        phase = plain[0] >> 2 & 1 if head.kind == frames.ONE_RTT else 0
+        return frames.Packet(head.kind, head.end - head.start, head.length_size, truncated, payload, phase)
 
-    def seal(self, pn: int, payload: bytes, to_server: bool) -> bytes:
-        """A 1-RTT packet with a packet number of 4 bytes, as if the peer had sent it."""
+    def seal(self, pn: int, payload: bytes, to_server: bool, generation: int = 0) -> bytes:
+        """A 1-RTT packet with a packet number of 4 bytes, as if the peer had sent it, so many key updates later."""
         sender, receiver = (CLIENT, SERVER) if to_server else (SERVER, CLIENT)
-        key = self._keys[frames.ONE_RTT, sender][-1]
-        head = bytes([0x43]) + self._scids[receiver] + pn.to_bytes(4, "big")
+        key = self._keys[frames.ONE_RTT, sender][0]
+        for _ in range(generation):
+            key = key.updated()
+        head = bytes([0x43 | (generation & 1) << 2]) + self._scids[receiver] + pn.to_bytes(4, "big")
         sealed = key.seal(pn, head, payload)
         packet = bytearray(head + sealed)
         sample = sealed[:16].ljust(16, b"\0")

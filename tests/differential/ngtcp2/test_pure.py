@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from differential.ngtcp2.catalogue import NAMES, first_difference, run
 from differential.ngtcp2.ours import H2q
-from differential.ngtcp2.programs import Program
+from differential.ngtcp2.programs import HandshakeProgram, Program
 from differential.ngtcp2.record import lines
 from differential.ngtcp2.scenarios import transcript
 from hypothesis import given
@@ -31,5 +31,12 @@ def test_scenario(name: str) -> None:
 @given(st.integers(0, 1 << 32))
 def test_program(seed: int) -> None:
     theirs, ours = (lines(transcript(backend, Program(seed))) for backend in both())
+    difference = first_difference(theirs, ours, them="pure", us="compiled")
+    assert not difference, "\n" + difference
+
+
+@given(st.integers(0, 1 << 32))
+def test_handshake_program(seed: int) -> None:
+    theirs, ours = (lines(transcript(backend, HandshakeProgram(seed))) for backend in both())
     difference = first_difference(theirs, ours, them="pure", us="compiled")
     assert not difference, "\n" + difference
