@@ -6,6 +6,7 @@ SSLKEYLOGFILE=keys.log in the environment lets Wireshark read along.
 """
 
 import argparse
+import contextlib
 import pathlib
 import select
 import socket
@@ -59,10 +60,8 @@ def write(conn, sock, buffer, now):
     while (burst := conn.write_burst(buffer, now))[0] > 0:
         size, segment = burst
         for start in range(0, size, segment):
-            try:
+            with contextlib.suppress(OSError):  # as good as lost: it is sent again
                 sock.send(buffer[start : min(start + segment, size)])
-            except OSError:
-                pass  # as good as lost: it is sent again
         conn.update_pkt_tx_time(now)
 
 
@@ -74,25 +73,31 @@ def connect(app, config, sock):
     return conn
 
 
-def run(conn, app, sock):
-    buffer = memoryview(bytearray(65535))
-    sock.setblocking(False)
+def exchange(conn, app, sock, buffer):
     while not app.is_done() and not conn.in_draining:
         now = time.monotonic_ns()
         if conn.get_expiry() <= now and conn.handle_expiry(now):
-            raise SystemExit("the server is silent")
+            sys.exit("the server is silent")
         write(conn, sock, buffer, now)
         wait = (min(conn.get_expiry(), now + 10**10) - time.monotonic_ns()) / 1e9
         select.select([sock], [], [], max(0, wait))
         datagrams = []
-        try:
+        with contextlib.suppress(OSError):  # nothing more has come
             while len(datagrams) < 64:
                 datagrams.append(sock.recv(65535))
-        except OSError:
-            pass
         conn.read_burst(datagrams, time.monotonic_ns())
-    size = conn.write_connection_close(buffer, time.monotonic_ns(), quic.CloseError(0, application=True))
-    sock.send(buffer[:size])
+
+
+def run(conn, app, sock):
+    buffer = memoryview(bytearray(65535))
+    sock.setblocking(False)
+    goodbye = None  # the error that it has failed with
+    try:
+        exchange(conn, app, sock, buffer)
+        goodbye = quic.CloseError(0, application=True)
+    finally:
+        if size := conn.write_connection_close(buffer, time.monotonic_ns(), goodbye):
+            sock.send(buffer[:size])
 
 
 def main():

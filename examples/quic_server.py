@@ -55,19 +55,23 @@ class Client(quic.Callbacks):
 
     def write(self, now):
         """One burst; True if there may be more to send."""
-        buffer = self.server.buffer
-        size, segment = self.conn.write_burst(buffer, now)
+        conn, buffer = self.conn, self.server.buffer
+        if conn.in_closing or conn.in_draining:
+            size = segment = conn.write_pkt(buffer, now)  # CONNECTION_CLOSE again, where packets still arrive
+        else:
+            size, segment = conn.write_burst(buffer, now)
+            conn.update_pkt_tx_time(now)
         for start in range(0, size, segment or 1):
             self.server.send(buffer[start : min(start + segment, size)], self.address)
-        if size:
-            self.conn.update_pkt_tx_time(now)
         return size > 0
 
     def close(self, error, now):
         print(self.address, error, flush=True)
-        if not self.conn.in_closing:
+        try:
             size = self.conn.write_connection_close(self.server.buffer, now)
             self.server.send(self.server.buffer[:size], self.address)
+        except H2QError:  # nothing was exchanged: there is nobody to tell
+            self.server.forget(self)
 
 
 class Server:
@@ -98,8 +102,7 @@ class Server:
             self.sock.sendto(datagram, address)
 
     def receive(self, datagram, address, now):
-        header = quic.parse_header(datagram, self.config.connection_id_length)
-        _, version, dcid, scid, _ = header or (None,) * 5
+        _, version, dcid, scid, _ = quic.parse_header(datagram, self.config.connection_id_length) or (None,) * 5
         client = self.clients.get(dcid)
         if client is None:
             if version and version not in self.config.versions and len(datagram) >= 1200:
@@ -108,7 +111,7 @@ class Server:
             client = Client(self, address)
             path = quic.Path(self.sock.getsockname(), address)
             client.conn = quic.Connection.accept(client, self.config, path, datagram, now)
-            if client.conn is None:  # nothing that begins a connection
+            if client.conn is None:
                 return
             client.conn.stream_source = quic.StreamQueue(client.conn)
             self.clients.update(dict.fromkeys(client.conn.local_cids, client))
@@ -117,14 +120,16 @@ class Server:
         except H2QError as error:
             client.close(error, now)
 
+    def forget(self, client):
+        self.clients = {cid: other for cid, other in self.clients.items() if other is not client}
+
     def step(self):
-        """Timers, one burst of each connection, and then what has arrived."""
         now = time.monotonic_ns()
         wake = now + 10**9
         for client in set(self.clients.values()):
             try:
                 if client.conn.get_expiry() <= now and client.conn.handle_expiry(now):
-                    self.clients = {cid: other for cid, other in self.clients.items() if other is not client}
+                    self.forget(client)
                     continue
                 wake = now if client.write(now) else min(wake, client.conn.get_expiry())
             except H2QError as error:

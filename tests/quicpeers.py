@@ -29,12 +29,13 @@ LOSSY = VECTORS.parent / "tools" / "udp_lossy.py"
 
 
 class Certificates:
-    """Files of a CA, a server's chain and key for localhost, and a client's, valid today."""
+    """Files of a CA, a server's chain and key for localhost, and a client's, valid today. CAs of another ``number``
+    have another key."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, number: int = 0) -> None:
         now = datetime.datetime.now(datetime.UTC)
         valid: dict[str, Any] = {"before": now - datetime.timedelta(days=1), "after": now + datetime.timedelta(days=9)}
-        root = authority(**valid)
+        root = authority(key=private_key("p256", 100 + number), **valid)
         server = root.issue("localhost", hosts=("localhost", "127.0.0.1"), **valid)
         client = root.issue("a client", hosts=("client.example",), key=private_key("p256", 7), **valid)
         self.ca = self._write(directory / "ca.pem", root.pem)
@@ -157,7 +158,7 @@ def handshake(port: int, config: quic.Config, until_confirmed: bool = True) -> A
 class Process:
     """A peer's program; what it printed is in ``output`` once it was stopped."""
 
-    def __init__(self, command: Sequence[object]) -> None:
+    def __init__(self, command: Sequence[object], env: dict[str, str] | None = None) -> None:
         self.output = ""
         self._lines: list[str] = []
         self._process = subprocess.Popen(
@@ -166,6 +167,7 @@ class Process:
             stderr=subprocess.STDOUT,
             text=True,
             errors="replace",
+            env=env,
         )
         self._ready = threading.Condition()
         self._reader = threading.Thread(target=self._read, daemon=True)
@@ -202,8 +204,8 @@ class Process:
 
 
 @contextlib.contextmanager
-def running(*command: object) -> Iterator[Process]:
-    process = Process(command)
+def running(*command: object, env: dict[str, str] | None = None) -> Iterator[Process]:
+    process = Process(command, env)
     try:
         yield process
     finally:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from peers import TIMEOUT, Client, run
+from quicpeers import Certificates, running
 from support import ROOT
 
 from h2q import http2
@@ -149,6 +150,53 @@ def test_the_weighted_policy_keeps_nothing_of_streams_that_come_and_go() -> None
         policy.block(nodes[-1])
         assert policy.is_empty() and policy.next() is None
     assert not policy.nodes and not policy.had and len(policy.turns) <= 16
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    return Certificates(tmp_path_factory.mktemp("certificates"))
+
+
+@contextlib.contextmanager
+def quic_server(directory: Path, certificates: Certificates) -> Iterator[int]:
+    with running(
+        sys.executable, EXAMPLES / "quic_server.py", directory, certificates.chain, certificates.key, env=environment()
+    ) as process:
+        yield int(process.line("hq-interop on").rsplit(":", 1)[1])
+
+
+def test_quic(certificates: Certificates, big: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").touch()
+    keys = tmp_path / "keys.log"
+    with quic_server(tmp_path, certificates) as port:
+        done = subprocess.run(
+            [sys.executable, str(EXAMPLES / "quic_client.py"), "127.0.0.1", str(port), "--ca", str(certificates.ca)]
+            + ["--into", str(tmp_path), "/big.bin", "/empty", "/none"],
+            env=environment() | {"SSLKEYLOGFILE": str(keys)},
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT,
+        )
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    assert lines[0] == "connected: hq-interop"
+    assert sorted(lines[1:]) == ["/big.bin: 300000 bytes", "/empty: 0 bytes", "/none: 0 bytes, error 0x1"]
+    assert (tmp_path / "big.bin").read_bytes() == big.read_bytes()
+    assert "CLIENT_TRAFFIC_SECRET_0" in keys.read_text()
+
+
+def test_quic_does_not_trust_anybody(certificates: Certificates, tmp_path: Path) -> None:
+    other = Certificates(tmp_path, 1)
+    with quic_server(tmp_path, certificates) as port:
+        done = subprocess.run(
+            [sys.executable, str(EXAMPLES / "quic_client.py"), "127.0.0.1", str(port), "--ca", str(other.ca), "/x"],
+            env=environment(),
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT,
+        )
+    assert done.returncode != 0
+    assert "certificate" in done.stderr
 
 
 def test_the_program_on_the_example_site() -> None:

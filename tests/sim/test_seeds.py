@@ -4,6 +4,7 @@ A failure prints its seed; ``H2Q_SIM_SEED=n`` runs that one alone, exactly as it
 """
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterable
 
 import pytest
@@ -36,7 +37,7 @@ def test_files_arrive(first: int) -> None:
 
 
 def large(seed: int) -> Scenario:
-    return Scenario.from_seed(seed, 4 << 20)
+    return Scenario.from_seed(seed, 1 << 20)
 
 
 @pytest.mark.soak
@@ -59,6 +60,22 @@ def test_a_seed_replays_exactly(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     done = python("-c", REPLAY)
     assert done.stdout.split() == here, done.stderr
+
+
+def test_everything_that_a_network_can_do_happens() -> None:
+    counts: Counter[str] = Counter()
+    updates = resets = 0
+    for seed in range(60):
+        world = Scenario.from_seed(seed).run()
+        for link in world.network.links:
+            counts.update(vars(link.counts))
+        updates += world.client.conn.stats.key_updates
+        resets += sum(code is not None for code in world.client.app.closed.values())
+        counts["acked datagrams"] += len(world.server.app.acked_datagrams)
+        counts[world.client.ended] += 1
+    expected = ["sent", "delivered", "lost", "too_large", "queue_full", "duplicated", "corrupted", "held_back"]
+    assert [name for name in [*expected, "acked datagrams", "closed", "drained"] if not counts[name]] == []
+    assert updates and resets
 
 
 def test_scenarios_differ() -> None:
