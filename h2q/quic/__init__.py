@@ -36,10 +36,12 @@ from .constants import (
     WriteDatagramFlag,
     WriteStreamFlag,
 )
+from .endpoint import Endpoint, EndpointStats, Incoming, Transmit
 from .handshake import VersionNegotiationReceived
 from .info import CloseError, ConnectionInfo
 from .lifecycle import BufferTooSmall, HandshakeTimeout
 from .path import Path
+from .tokens import TokenKeys
 from .transmit import ConnectionClosing, PacketNumbersExhausted
 
 __all__ = [
@@ -54,10 +56,13 @@ __all__ = [
     "DRAINING",
     "DROP_CONN",
     "Ecn",
+    "Endpoint",
+    "EndpointStats",
     "Error",
     "FrameType",
     "HandshakeTimeout",
     "IDLE_CLOSE",
+    "Incoming",
     "NEVER",
     "OpenPacket",
     "PacketKind",
@@ -71,6 +76,8 @@ __all__ = [
     "STREAM_SHUT_WR",
     "StreamDataFlag",
     "StreamQueue",
+    "TokenKeys",
+    "Transmit",
     "TransportError",
     "VERSION_1",
     "VERSION_2",

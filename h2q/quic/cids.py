@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hmac
 from collections import deque
+from typing import Any
 
 from ..errors import InvalidArgument, InvalidState, TransportFault
 from .constants import MAX_CID_LENGTH, FrameType, TransportError
@@ -41,7 +42,7 @@ class ConnectionId:
 class LocalIds:
     """The ids that the peer may address us by. The connection makes them; here they are numbered and counted."""
 
-    __slots__ = ("_by_cid", "_by_sequence", "_peer_limit", "next_sequence", "retire_prior_to")
+    __slots__ = ("_by_cid", "_by_sequence", "_peer_limit", "listener", "next_sequence", "retire_prior_to")
 
     def __init__(self, cid: bytes, token: bytes | None = None) -> None:
         """``cid`` is that of the handshake, sequence number 0; a server's token for it is in its parameters."""
@@ -52,6 +53,8 @@ class LocalIds:
         self._peer_limit = 1
         self.next_sequence = 1
         self.retire_prior_to = 0
+        #: Whoever routes datagrams by these ids: ``added(cid)`` and ``removed(cid)`` are called.
+        self.listener: Any = None
 
     def __len__(self) -> int:
         return len(self._by_sequence)
@@ -94,6 +97,8 @@ class LocalIds:
         self._by_sequence[fresh.sequence] = fresh
         self._by_cid[cid] = fresh
         self.next_sequence += 1
+        if self.listener is not None:
+            self.listener.added(cid)
         return fresh
 
     def ask_to_retire(self) -> None:
@@ -115,6 +120,8 @@ class LocalIds:
             raise TransportFault(f"connection id {sequence} is retired by a packet sent to it", _VIOLATION, _RETIRE)
         del self._by_sequence[sequence]
         del self._by_cid[retired.cid]
+        if self.listener is not None:
+            self.listener.removed(retired.cid)
         return retired
 
 

@@ -215,8 +215,10 @@ class Setup:
             core.call(self._confirmed)
 
     def is_original_dcid(self, dcid: bytes) -> bool:
-        """The id that the client made up for its first packets."""
-        return self.core.is_server and dcid == self.odcid and not self.core.handshake_confirmed
+        """The id that the client made up for its first packets, or that a Retry gave it for them."""
+        core = self.core
+        first = self.odcid if self.retry_scid is None else self.retry_scid
+        return core.is_server and dcid == first and not core.handshake_confirmed
 
     def accept_long(self, kind: int, reader: Any) -> bool:
         """The source id of the peer's long headers is fixed by the first (RFC 9000 section 7.2)."""
