@@ -1,7 +1,8 @@
 """`python -m benchmarks.hypercorn_hello`: hypercorn's hello world under h2load, on h2 and on h2q in its place.
 
 Both servers run at the same time, each round asks one after the other. Server and h2load have a core each where
-there are two. Cleartext with prior knowledge, one worker.
+there are two. Cleartext with prior knowledge, one worker. The processor time of the server, which Linux tells, does
+not depend on what else the machine does.
 """
 
 from __future__ import annotations
@@ -53,12 +54,12 @@ def bind(core: set[int]) -> None:
 
 
 @contextlib.contextmanager
-def serving(arguments: list[str], folder: str) -> Iterator[str]:
-    """hypercorn in a process of its own: its URL."""
+def serving(arguments: list[str], folder: str, worker: str) -> Iterator[tuple[str, int]]:
+    """hypercorn in a process of its own: its URL, and the process's id."""
     port = free_port()
     bind(cores()[0])
     process = subprocess.Popen(
-        [sys.executable, *arguments, "app:app", "-b", f"127.0.0.1:{port}", "-w", "0"],
+        [sys.executable, *arguments, "app:app", "-b", f"127.0.0.1:{port}", "-w", "0", "-k", worker],
         cwd=folder,
         env=os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{folder}"},
         stdout=subprocess.DEVNULL,
@@ -73,10 +74,19 @@ def serving(arguments: list[str], folder: str) -> Iterator[str]:
             if process.poll() is not None or time.monotonic() > deadline:
                 raise SystemExit(f"hypercorn did not start: {arguments}")
             time.sleep(0.05)
-        yield f"http://127.0.0.1:{port}/"
+        yield f"http://127.0.0.1:{port}/", process.pid
     finally:
         process.terminate()
         process.wait()
+
+
+def processor_time(process: int) -> float:
+    """Seconds that a process has run, 0 where that cannot be told."""
+    try:
+        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def load(url: str, requests: int, clients: int, streams: int) -> float:
@@ -103,19 +113,28 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--requests", type=int, default=4000)
     parser.add_argument("--clients", type=int, default=8)
     parser.add_argument("--streams", type=int, default=32)
+    parser.add_argument("--worker", default="asyncio", help="hypercorn's worker class: asyncio, uvloop or trio")
     options = parser.parse_args(argv)
     if shutil.which("h2load") is None:
         parser.error("h2load is not installed")
     seen: dict[str, list[float]] = {name: [] for name in SERVERS}
+    spent: dict[str, list[float]] = {name: [] for name in SERVERS}
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
         Path(folder, "app.py").write_text(APPLICATION)
-        urls = {name: stack.enter_context(serving(arguments, folder)) for name, arguments in SERVERS.items()}
+        servers = {
+            name: stack.enter_context(serving(arguments, folder, options.worker)) for name, arguments in SERVERS.items()
+        }
         for _ in range(options.rounds):
-            for name, url in urls.items():
+            for name, (url, process) in servers.items():
+                before = processor_time(process)
                 seen[name].append(load(url, options.requests, options.clients, options.streams))
+                spent[name].append((processor_time(process) - before) / options.requests)
     for name, rates in seen.items():
-        print(f"{name:<4} {statistics.median(rates):8.0f} req/s (best {max(rates):.0f})")
-    print(f"h2q/h2: {statistics.median(seen['h2q']) / statistics.median(seen['h2']):.2f}")
+        cost = statistics.median(spent[name]) * 1e6
+        print(f"{name:<4} {statistics.median(rates):8.0f} req/s (best {max(rates):.0f}), {cost:.0f} us each")
+    print(f"h2q/h2, requests a second: {statistics.median(seen['h2q']) / statistics.median(seen['h2']):.2f}")
+    if any(spent["h2q"]):
+        print(f"h2/h2q, processor time: {statistics.median(spent['h2']) / statistics.median(spent['h2q']):.2f}")
     return 0
 
 
