@@ -177,6 +177,7 @@ class Scenario:
 
         def make_end(side: int, make: Any) -> End | None:
             app = Application(self.habits[side])
+            app.datagrams = [b"%d %d " % (side, number) + bytes(number * 10) for number in range(self.datagrams[side])]
             conn = make(app)
             return conn and End(
                 conn, app, paths[side], dest=bytearray(self.habits[side].burst or self.habits[side].dest)
