@@ -335,7 +335,7 @@ class Connection:
 
     def _read(self, datagram: Any, now: int, path: Path | None, ecn: int) -> int:
         core = self.core
-        size = len(memoryview(datagram)) if not isinstance(datagram, bytes) else len(datagram)
+        size = len(datagram) if isinstance(datagram, bytes | bytearray) else memoryview(datagram).nbytes
         core.stats.bytes_received += size
         if core.state != ALIVE:
             if core.state == IS_CLOSING:

@@ -18,7 +18,8 @@ cdef class Core:
     cdef public object config, callbacks, conn, failure, close_error, local_ids, remote_ids, keys, paths, work
     cdef public bint cids_due, is_server, entered, packet_open, tls_completed, handshake_confirmed, peer_greases
     cdef public bint peer_disables_migration
-    cdef public bint restart_idle_on_send
+    cdef public bint restart_idle_on_send, greases
+    cdef public int64_t ack_delay_exponent, max_ack_delay, max_tx_udp_payload_size, keep_alive_timeout
     cdef public int64_t state, now, version, key_phase, peer_payload_size, peer_ack_delay_exponent
     cdef public int64_t peer_idle_timeout, max_datagram_size, skip_pn
     cdef public int64_t last_activity
@@ -40,14 +41,17 @@ cdef class Core:
     cpdef queue_stream(self, Stream stream, int64_t wants)
     cpdef push_control(self, int64_t kind, bytes data, int64_t value)
     cpdef push_control_front(self, int64_t kind, bytes data, int64_t value)
+    @cython.locals(limit=int64_t)
     cpdef int64_t datagram_limit(self) except? -1
     cpdef int64_t datagram_floor(self) except? -1
     cpdef set_datagram_size(self, int64_t size)
     @cython.locals(recovery=Recovery)
     cpdef int64_t pto(self) except? -1
+    @cython.locals(delay=int64_t)
     cpdef int64_t ack_delay(self) except? -1
     @cython.locals(ours=int64_t, theirs=int64_t, timeout=int64_t)
     cpdef int64_t idle_deadline(self) except? -1
     cpdef bint handshake_waits(self) except? -1
+    @cython.locals(loss=LossSpace)
     cdef bint _space_waits(self, PacketSpace space) except? -1
     cpdef discard_space(self, PacketSpace space)

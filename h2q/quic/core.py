@@ -24,6 +24,7 @@ class Core:
     """What the sender, the receiver and the timers of one connection work on."""
 
     __slots__ = (
+        "ack_delay_exponent",
         "app",
         "callbacks",
         "cids_due",
@@ -34,15 +35,19 @@ class Core:
         "dcid",
         "entered",
         "failure",
+        "greases",
         "handshake",
         "handshake_confirmed",
         "initial",
         "is_server",
+        "keep_alive_timeout",
         "key_phase",
         "keys",
         "last_activity",
         "local_ids",
+        "max_ack_delay",
         "max_datagram_size",
+        "max_tx_udp_payload_size",
         "mtu",
         "now",
         "packet_open",
@@ -71,6 +76,12 @@ class Core:
 
     def __init__(self, config: Config, callbacks: Any, is_server: bool) -> None:
         self.config = config
+        #: What of it every packet asks for.
+        self.ack_delay_exponent = config.ack_delay_exponent
+        self.max_ack_delay = config.max_ack_delay
+        self.max_tx_udp_payload_size = config.max_tx_udp_payload_size
+        self.keep_alive_timeout = config.keep_alive_timeout
+        self.greases = config.grease_quic_bit
         self.callbacks = callbacks
         self.is_server = is_server
         #: The face, which every callback gets first.
@@ -178,7 +189,12 @@ class Core:
 
     def datagram_limit(self) -> int:
         """The largest datagram to send now (``conn_shape_udp_payload``)."""
-        return min(self.max_datagram_size, self.peer_payload_size, self.config.max_tx_udp_payload_size)
+        limit = self.max_datagram_size
+        if limit > self.peer_payload_size:
+            limit = self.peer_payload_size
+        if limit > self.max_tx_udp_payload_size:
+            limit = self.max_tx_udp_payload_size
+        return limit
 
     def datagram_floor(self) -> int:
         """The size that every path carries, or what the application has promised of it."""
@@ -196,7 +212,8 @@ class Core:
 
     def ack_delay(self) -> int:
         """How long an acknowledgement of application data may wait here."""
-        return min(self.config.max_ack_delay, max(self.recovery.rtt.smoothed >> 3, 1))
+        delay = max(self.recovery.rtt.smoothed >> 3, 1)
+        return min(delay, self.max_ack_delay)
 
     def idle_deadline(self) -> int:
         """When the connection is given up for silence; NEVER without a timeout (RFC 9000 section 10.1)."""
@@ -216,7 +233,8 @@ class Core:
     def _space_waits(self, space: PacketSpace) -> bool:
         if space.discarded:
             return False
-        return self.recovery.space(space.index).eliciting_in_flight > 0 or space.crypto.has_lost
+        loss = self.recovery.space(space.index)
+        return loss.eliciting_in_flight > 0 or space.crypto.has_lost
 
     def discard_space(self, space: PacketSpace) -> None:
         """Keys are dropped (RFC 9001 section 4.9): nothing in flight counts any more, nothing is sent again."""

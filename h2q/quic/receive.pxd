@@ -30,6 +30,7 @@ cdef int64_t T_MAX_DATA, T_MAX_STREAM_DATA, T_MAX_STREAMS_BIDI, T_MAX_STREAMS_UN
 cdef int64_t T_NEW_TOKEN, T_PADDING, T_PATH_CHALLENGE, T_PATH_RESPONSE, T_PING, T_RESET_STREAM
 cdef int64_t T_RETIRE_CONNECTION_ID, T_STOP_SENDING, T_STREAM, T_STREAM_DATA_BLOCKED, T_STREAMS_BLOCKED_BIDI
 cdef int64_t T_STREAMS_BLOCKED_UNI, W_RESET
+cdef int64_t _LONGEST_ENCODED, _LONGEST_DELAY
 
 @cython.final
 cdef class Receiver:
@@ -43,6 +44,7 @@ cdef class Receiver:
     cdef bint eliciting
     cdef readonly tuple closed_by_peer
     cdef list _kept
+    cdef bytes _known_cid
     cdef object _on_data, _on_datagram, _on_max_data, _on_max_stream_data, _on_open, _on_remove_cid
     cdef object _on_reset, _on_stop, _on_streams_bidi, _on_streams_uni, _on_token
 

@@ -68,6 +68,9 @@ from .transmit import Transmitter
 
 #: Frames that may be in Initial and Handshake packets (RFC 9000 section 12.4, table 3).
 HANDSHAKE_FRAMES = frozenset({T_PADDING, T_PING, T_ACK, T_ACK_ECN, T_CRYPTO, T_CONNECTION_CLOSE})
+# An ACK Delay beyond these, as encoded and in microseconds, says no more than they do.
+_LONGEST_ENCODED = 1 << 34
+_LONGEST_DELAY = 1 << 50
 
 
 class Receiver:
@@ -75,6 +78,7 @@ class Receiver:
 
     __slots__ = (
         "_kept",
+        "_known_cid",
         "_on_data",
         "_on_datagram",
         "_on_max_data",
@@ -111,6 +115,8 @@ class Receiver:
         self.closed_by_peer: tuple[bool, int, int, bytes] | None = None
         #: Packets that came before their keys: (kind, datagram's rest, ECN mark).
         self._kept: list[tuple[int, bytes, int]] = []
+        #: The id of ours that the last short header had, as the reader gave it.
+        self._known_cid: bytes | None = None
         self._on_data = core.bind("recv_stream_data")
         self._on_datagram = core.bind("recv_datagram")
         self._on_max_data = core.bind("extend_max_data")
@@ -177,8 +183,10 @@ class Receiver:
         core = self.core
         reader = self.reader
         if kind == P_SHORT:
-            if reader.dcid not in core.local_ids:
-                return self._stray()
+            if reader.dcid is not self._known_cid:
+                if reader.dcid not in core.local_ids:
+                    return self._stray()
+                self._known_cid = reader.dcid
             if core.app.rx_key is None:
                 return self._keep(kind, data, ecn)
             return self._open_short(ecn)
@@ -405,8 +413,9 @@ class Receiver:
         delay = 0
         if space.index == 2:
             # The exponent is at most 20: no delay that counts is larger than 2^40 microseconds.
-            delay = (min(reader.ack_delay, 1 << 34) << core.peer_ack_delay_exponent) * 1000
-            delay = min(delay, 1 << 60)
+            delay = min(reader.ack_delay, _LONGEST_ENCODED)
+            delay <<= core.peer_ack_delay_exponent
+            delay = min(delay, _LONGEST_DELAY) * 1000
         recovery.on_ack(space.index, reader, delay, self.now)
         if recovery.acked:
             space.probes = 0
@@ -569,6 +578,7 @@ class Receiver:
 
     def _retire_connection_id(self) -> None:
         core = self.core
+        self._known_cid = None
         retired = core.local_ids.on_retire(self.reader.sequence, self.reader.dcid)
         if retired is None:
             self._glitch()

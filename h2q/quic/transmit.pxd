@@ -44,6 +44,7 @@ cdef class Transmitter:
     cdef readonly Path path
     cdef readonly int64_t ecn
     cdef bint _tracks_datagrams
+    cdef int64_t _grease, _grease_left
     cdef object _on_stop_sending, _on_remote_bidi, _on_remote_uni
 
     @cython.locals(core=Core, closing=bint, limit=int64_t)
@@ -90,7 +91,7 @@ cdef class Transmitter:
     cdef int64_t _write_path_datagram(self) except? -1
     @cython.locals(core=Core, builder=PacketBuilder, size=int64_t, usual=int64_t, packet=SentPacket)
     cdef bint _write_mtu_probe(self) except? -1
-    @cython.locals(core=Core, app=PacketSpace, grease=int64_t)
+    @cython.locals(core=Core, app=PacketSpace, grease=int64_t, largest=int64_t)
     cdef bint _open_short(self) except? -1
     @cython.locals(
         core=Core, builder=PacketBuilder, app=PacketSpace, now=int64_t, window=ReceiveWindow, maximum=int64_t,

@@ -85,6 +85,8 @@ class Transmitter:
     """Writes datagrams, packet by packet. A packet that stays open keeps its state here between calls."""
 
     __slots__ = (
+        "_grease",
+        "_grease_left",
         "_on_remote_bidi",
         "_on_remote_uni",
         "_on_stop_sending",
@@ -123,6 +125,9 @@ class Transmitter:
         #: The path and the ECN mark of the datagram that was written last.
         self.path: Path = core.path
         self.ecn = NOT_ECT
+        #: Random values for the QUIC bit, and how many of them are left.
+        self._grease = 0
+        self._grease_left = 0
         self._tracks_datagrams = core.bind("ack_datagram") is not None or core.bind("lost_datagram") is not None
         self._on_stop_sending = core.bind("stream_stop_sending")
         self._on_remote_bidi = core.bind("extend_max_remote_streams_bidi")
@@ -497,11 +502,16 @@ class Transmitter:
         core = self.core
         app = core.app
         grease = 0
-        if core.peer_greases and core.config.grease_quic_bit:
-            grease = core.config.random(1)[0] & 1
-        return self.builder.open_short(
-            core.dcid, app.next_pn, core.recovery.space(2).largest_acked, app.tx_key, core.key_phase, 0, grease
-        )
+        if core.peer_greases and core.greases:
+            if self._grease_left == 0:
+                drawn: Any = int.from_bytes(core.config.random(7), "big")
+                self._grease = drawn
+                self._grease_left = 56
+            grease = self._grease & 1
+            self._grease >>= 1
+            self._grease_left -= 1
+        largest = core.recovery.space(2).largest_acked
+        return self.builder.open_short(core.dcid, app.next_pn, largest, app.tx_key, core.key_phase, 0, grease)
 
     def _open_app(self) -> bool:
         """Begin a 1-RTT packet with everything that goes before new data. False when not even its head fits."""
@@ -710,7 +720,8 @@ class Transmitter:
             return
         encoded = 0
         if space.index == 2:
-            encoded = acks.ack_delay(now) // 1000 >> self.core.config.ack_delay_exponent
+            encoded = acks.ack_delay(now) // 1000
+            encoded >>= self.core.ack_delay_exponent
         ect0 = acks.ect0
         if not (ect0 or acks.ect1 or acks.ce):
             ect0 = -1
@@ -728,7 +739,7 @@ class Transmitter:
 
     def _keep_alive_is_due(self) -> bool:
         core = self.core
-        timeout: int = core.config.keep_alive_timeout
+        timeout = core.keep_alive_timeout
         return bool(timeout and core.handshake_confirmed and self.now >= core.last_activity + timeout)
 
     def _complete(self, space: PacketSpace, pad_to: int, padded: bool, path: Path | None = None) -> int:
