@@ -743,3 +743,44 @@ def test_private_doors_that_programs_use():
         assert connection._begin_new_stream(3, odd) is connection.streams[3]
         connection.encoder = encoder = hpack.Encoder()
         assert connection.encoder is encoder
+
+
+def test_objects_that_were_not_initialised_raise():
+    kind = compat.connection.H2Connection
+    calls = {
+        "send_headers": (1, REQUEST),
+        "send_data": (1, b"x"),
+        "end_stream": (1,),
+        "reset_stream": (1,),
+        "push_stream": (1, 2, REQUEST),
+        "ping": (b"12345678",),
+        "prioritize": (1,),
+        "update_settings": ({},),
+        "increment_flow_control_window": (5,),
+        "acknowledge_received_data": (1, 1),
+        "local_flow_control_window": (1,),
+        "remote_flow_control_window": (1,),
+        "advertise_alternative_service": (b"x", b"y"),
+        "receive_data": (settings({}),),
+        "close_connection": (),
+        "initiate_connection": (),
+        "initiate_upgrade_connection": (),
+        "data_to_send": (),
+    }
+    for name, args in calls.items():
+        for configured in (False, True):
+            connection = kind.__new__(kind)
+            if configured:
+                connection.config = compat.config.H2Configuration()
+            with pytest.raises((AttributeError, TypeError, compat.exceptions.RFC1122Error)):
+                getattr(connection, name)(*args)
+    stream = compat.stream.H2Stream.__new__(compat.stream.H2Stream)
+    for name in ("open", "closed", "closed_by", "inbound_flow_control_window"):
+        with pytest.raises(AttributeError):
+            getattr(stream, name)
+    connection = kind()
+    connection.streams[1] = "no stream"
+    with pytest.raises((AttributeError, TypeError)):
+        connection.send_data(1, b"x")
+    with pytest.raises((AttributeError, TypeError)):
+        assert connection.open_outbound_streams

@@ -36,8 +36,8 @@ cdef class H2Stream:
     cdef public int64_t _expected_content_length, _actual_content_length
     cdef public object _authority
 
-    cdef bint is_open(self) noexcept
-    cdef bint is_closed(self) noexcept
+    cdef bint is_open(self) except -1
+    cdef bint is_closed(self) except -1
     @cython.locals(actual=int64_t, expected=int64_t)
     cdef count(self, int64_t length, bint last)
     @cython.locals(most=int64_t)
