@@ -6,7 +6,6 @@ python examples/quic_client.py 127.0.0.1 PORT --ca CA /file
 
 import contextlib
 import mmap
-import os
 import pathlib
 import select
 import socket
@@ -14,33 +13,24 @@ import sys
 import time
 
 from h2q import quic
-from h2q.errors import H2QError
 from h2q.tls import TLSConfig
 
 NOT_FOUND = 1
 
 
-class Client(quic.Callbacks):
+class Files(quic.Callbacks):
     """One connection: requests that arrive, and files that go out."""
 
-    def __init__(self, server, address):
-        self.server = server
-        self.address = address
+    def __init__(self, directory):
+        self.directory = directory
         self.requests = {}
-        self.conn = None
-
-    def new_connection_id(self, conn, cid):
-        self.server.clients[cid] = self
-
-    def remove_connection_id(self, conn, cid):
-        self.server.clients.pop(cid, None)
 
     def recv_stream_data(self, conn, flags, stream_id, offset, data):
         conn.extend_max_offset(len(data))
         request = self.requests.setdefault(stream_id, bytearray())
         request += data
         if flags & quic.StreamDataFlag.FIN:
-            body = self.server.find(bytes(request))
+            body = self.find(bytes(request))
             if body is not None:
                 return conn.stream_source.write(stream_id, body, fin=True)
         elif len(request) < 4096:
@@ -53,39 +43,6 @@ class Client(quic.Callbacks):
         if not stream_id & 2:
             conn.extend_max_streams_bidi(1)
 
-    def write(self, now):
-        """One burst; True if there may be more to send."""
-        conn, buffer = self.conn, self.server.buffer
-        if conn.in_closing or conn.in_draining:
-            size = segment = conn.write_pkt(buffer, now)  # CONNECTION_CLOSE again, where packets still arrive
-        else:
-            size, segment = conn.write_burst(buffer, now)
-            conn.update_pkt_tx_time(now)
-        for start in range(0, size, segment or 1):
-            self.server.send(buffer[start : min(start + segment, size)], self.address)
-        return size > 0
-
-    def close(self, error, now):
-        print(self.address, error, flush=True)
-        try:
-            size = self.conn.write_connection_close(self.server.buffer, now)
-            self.server.send(self.server.buffer[:size], self.address)
-        except H2QError:  # nothing was exchanged: there is nobody to tell
-            self.server.forget(self)
-
-
-class Server:
-    """The connections of a socket, by their connection ids."""
-
-    def __init__(self, sock, directory, config):
-        self.sock = sock
-        self.directory = pathlib.Path(directory).resolve()
-        self.config = config
-        self.clients = {}
-        self.buffer = memoryview(bytearray(65535))
-        sock.setblocking(False)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
-
     def find(self, request):
         """The file that "GET /path" asks for, or None."""
         words = request.decode("ascii", "replace").split()
@@ -97,47 +54,43 @@ class Server:
         with path.open("rb") as file:
             return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if path.stat().st_size else b""
 
-    def send(self, datagram, address):
-        with contextlib.suppress(OSError):  # as good as lost: it is sent again
-            self.sock.sendto(datagram, address)
 
-    def receive(self, datagram, address, now):
-        _, version, dcid, scid, _ = quic.parse_header(datagram, self.config.connection_id_length) or (None,) * 5
-        client = self.clients.get(dcid)
-        if client is None:
-            if version and version not in self.config.versions and len(datagram) >= 1200:
-                self.send(quic.pack_version_negotiation(scid, dcid, self.config.versions, os.urandom(1)[0]), address)
-                return
-            client = Client(self, address)
-            path = quic.Path(self.sock.getsockname(), address)
-            client.conn = quic.Connection.accept(client, self.config, path, datagram, now)
-            if client.conn is None:
-                return
-            client.conn.stream_source = quic.StreamQueue(client.conn)
-            self.clients.update(dict.fromkeys(client.conn.local_cids, client))
-        try:
-            client.conn.read_pkt(datagram, now)
-        except H2QError as error:
-            client.close(error, now)
+class Server:
+    """A socket and the endpoint with its connections."""
 
-    def forget(self, client):
-        self.clients = {cid: other for cid, other in self.clients.items() if other is not client}
+    def __init__(self, sock, directory, config, **options):
+        self.sock = sock
+        self.directory = pathlib.Path(directory).resolve()
+        self.endpoint = quic.Endpoint(config, self.accept, self.closed, **options)
+        self.buffer = memoryview(bytearray(65535))
+        sock.setblocking(False)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+
+    def accept(self, incoming):
+        return Files(self.directory)
+
+    def closed(self, conn, reason):
+        if isinstance(reason, Exception):
+            print(conn.path.remote, reason, flush=True)
 
     def step(self):
+        """Timers, what there is to send, and what has arrived."""
         now = time.monotonic_ns()
-        wake = now + 10**9
-        for client in set(self.clients.values()):
-            try:
-                if client.conn.get_expiry() <= now and client.conn.handle_expiry(now):
-                    self.forget(client)
-                    continue
-                wake = now if client.write(now) else min(wake, client.conn.get_expiry())
-            except H2QError as error:
-                client.close(error, now)
+        self.endpoint.handle_expiry(now)
+        for _ in range(64):
+            sent = self.endpoint.write(self.buffer, now)
+            if sent is None:
+                break
+            for start in range(0, sent.size, sent.segment):
+                with contextlib.suppress(OSError):  # as good as lost: it is sent again
+                    self.sock.sendto(self.buffer[start : min(start + sent.segment, sent.size)], sent.path.remote)
+        wake = now if sent else min(self.endpoint.get_expiry(), now + 10**9)
         if select.select([self.sock], [], [], max(0, wake - time.monotonic_ns()) / 1e9)[0]:
-            with contextlib.suppress(OSError):  # nothing more has come
+            with contextlib.suppress(BlockingIOError):  # nothing more has come
                 for _ in range(64):
-                    self.receive(*self.sock.recvfrom(65535), time.monotonic_ns())
+                    datagram, address = self.sock.recvfrom(65535)
+                    path = quic.Path(self.sock.getsockname(), address)
+                    self.endpoint.receive(datagram, path, time.monotonic_ns())
 
 
 def main():

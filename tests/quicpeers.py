@@ -67,14 +67,14 @@ def example(name: str) -> Any:
 class Serving:
     """examples/quic_server.py in a thread. ``connections``: those that it ever had, in their order."""
 
-    def __init__(self, directory: Path, config: quic.Config) -> None:
+    def __init__(self, directory: Path, config: quic.Config, **options: Any) -> None:
         self.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.sock.bind(("127.0.0.1", 0))
         self.port: int = self.sock.getsockname()[1]
         self.faults: list[BaseException] = []
         self.connections: list[Any] = []
         self.running = True
-        self.server = example("quic_server").Server(self.sock, directory, config)
+        self.server = example("quic_server").Server(self.sock, directory, config, **options)
         self.thread = threading.Thread(target=self._run, daemon=True)
         self.thread.start()
 
@@ -82,9 +82,7 @@ class Serving:
         try:
             while self.running:
                 self.server.step()
-                for client in list(self.server.clients.values()):
-                    if client.conn not in self.connections:
-                        self.connections.append(client.conn)
+                self.connections += [conn for conn in self.server.endpoint if conn not in self.connections]
         except BaseException as error:
             self.faults.append(error)
 
@@ -97,8 +95,9 @@ class Serving:
 
 
 @contextlib.contextmanager
-def serving(directory: Path, config: quic.Config) -> Iterator[Serving]:
-    server = Serving(directory, config)
+def serving(directory: Path, config: quic.Config, **options: Any) -> Iterator[Serving]:
+    """``options`` are those of ``quic.Endpoint``."""
+    server = Serving(directory, config, **options)
     try:
         yield server
     finally:

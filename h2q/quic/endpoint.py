@@ -239,6 +239,9 @@ class Endpoint:
             path = entry.conn.path
         conn = entry.conn
         self._ready[entry] = None
+        if conn.core.failure is not None and not (conn.in_closing or conn.in_draining or conn.is_closed):
+            # It came together with what ended the connection: ``write`` has yet to say so.
+            return conn
         try:
             self._guard(entry, now, conn.read_pkt, datagram, now, path, ecn)
         finally:

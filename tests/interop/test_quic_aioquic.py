@@ -143,6 +143,14 @@ def test_server_with_chacha20(certificates: Certificates, site: Path, tmp_path: 
     assert digest(tmp_path / str(1 << 20)) == digest(site / str(1 << 20))
 
 
+@pytest.mark.rfc("9000", "8.1.2")
+def test_server_with_retry(certificates: Certificates, site: Path, tmp_path: Path) -> None:
+    with serving(site, quic.Config(tls=certificates.server_tls()), retry="always") as server:
+        aioquic_fetch(server.port, certificates, tmp_path, SIZES)
+        assert server.server.endpoint.stats.retries_sent == 1
+    assert digest(tmp_path / str(1 << 20)) == digest(site / str(1 << 20))
+
+
 @pytest.mark.rfc("9369", "4.1")
 def test_server_with_version_2(certificates: Certificates, site: Path, tmp_path: Path) -> None:
     with serving(site, quic.Config(tls=certificates.server_tls())) as server:

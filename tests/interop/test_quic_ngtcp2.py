@@ -154,6 +154,16 @@ def test_server_asks_for_a_certificate(certificates: Certificates, tmp_path: Pat
         assert re.search(r"CONNECTION_CLOSE\(0x1c\) error_code=CRYPTO_ERROR\(0x174\)|error_code=.*0x174", log)
 
 
+@pytest.mark.rfc("9000", "8.1.2")
+def test_server_with_retry(certificates: Certificates, tmp_path: Path) -> None:
+    config = quic.Config(tls=certificates.server_tls(alpn=H3))
+    with serving(tmp_path, config, retry="always") as server:
+        log = gtlsclient(server.port, "--exit-on-all-streams-close")
+        check_client_log(log)
+        assert re.search(r"pkt rx .*type=Retry", log)
+        assert server.server.endpoint.stats.retries_sent == 1
+
+
 @pytest.mark.rfc("9000", "6.1")
 def test_server_negotiates_the_version(certificates: Certificates, tmp_path: Path) -> None:
     with serving(tmp_path, quic.Config(tls=certificates.server_tls(alpn=H3))) as server:
