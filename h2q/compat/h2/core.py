@@ -1,4 +1,5 @@
 # cython: binding=True
+# Programs and their test doubles ask the calls of a connection for their signatures.
 """What sending and receiving share: the connection's state machine, its streams, windows, settings and output.
 
 `receiving.Receiver` and `sending.Sender` build on it, `connection.H2Connection` is the public face of all three.

@@ -1,4 +1,5 @@
 # cython: binding=True
+# Programs and their test doubles ask the calls of a connection for their signatures.
 """What the peer sends: bytes to frames, frames to events and to the answers that h2 gives by itself.
 
 `connection.H2Connection` inherits `receive_data`.

@@ -1,4 +1,5 @@
 # cython: binding=True
+# Programs and their test doubles ask the calls of a connection for their signatures.
 """What a program sends: each call is checked, and its frames are made, at the moment of the call.
 
 `connection.H2Connection` inherits these calls.
