@@ -4,7 +4,6 @@ from libc.stdint cimport int64_t
 from ..scheduler cimport Node
 from .body cimport Body
 
-cdef int64_t SHUT_RD, SHUT_WR
 
 @cython.final
 cdef class Stream(Node):
@@ -20,5 +19,3 @@ cdef class Stream(Node):
     cdef object user_data
 
     cdef void clear(self) noexcept
-    cdef bint remote_closed(self) noexcept
-    cdef bint local_closed(self) noexcept

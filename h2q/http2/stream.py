@@ -6,7 +6,6 @@ from typing import Any
 
 from ..scheduler import Node
 from .body import Body
-from .constants import SHUT_RD, SHUT_WR
 
 
 class Stream(Node):
@@ -79,11 +78,3 @@ class Stream(Node):
         self.content_length = -1
         self.recv_length = 0
         self.user_data: Any = None
-
-    def remote_closed(self) -> bool:
-        """The peer will send no more."""
-        return self.shut & SHUT_RD != 0
-
-    def local_closed(self) -> bool:
-        """We will send no more."""
-        return self.shut & SHUT_WR != 0

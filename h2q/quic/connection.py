@@ -7,6 +7,7 @@ from typing import Any
 from .._packets import parse_header
 from .._sendbuf import vector_length
 from ..errors import H2QError, InvalidArgument, InvalidState, RemoteError
+from ..tls import TLSAlert
 from .acks import AckTracker
 from .burst import write_burst
 from .cids import LocalIds, RemoteIds
@@ -17,6 +18,7 @@ from .constants import (
     CLOSING,
     DRAINING,
     DROP_CONN,
+    INTERNAL_ERROR,
     IS_CLOSED,
     IS_CLOSING,
     IS_DRAINING,
@@ -290,7 +292,9 @@ class Connection:
         failure = self.core.failure
         if failure is None:
             return CloseError(NO_ERROR)
-        code = failure.code if isinstance(failure, RemoteError) and failure.code >= 0 else 1
+        code = INTERNAL_ERROR
+        if isinstance(failure, RemoteError | TLSAlert) and failure.code >= 0:
+            code = failure.code
         return CloseError(code, frame_type=getattr(failure, "frame_type", 0), reason=str(failure).encode()[:200])
 
     def update_pkt_tx_time(self, now: int) -> None:

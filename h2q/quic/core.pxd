@@ -22,7 +22,7 @@ cdef class Core:
     cdef public int64_t ack_delay_exponent, max_ack_delay, max_tx_udp_payload_size, keep_alive_timeout
     cdef public int64_t state, now, version, key_phase, peer_payload_size, peer_ack_delay_exponent
     cdef public int64_t peer_idle_timeout, max_datagram_size, skip_pn
-    cdef public int64_t last_activity
+    cdef public int64_t last_activity, last_packet
     cdef public bytes dcid, scid, token
     cdef public Path path
     cdef public PacketSpace initial, handshake, app

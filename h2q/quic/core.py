@@ -44,6 +44,7 @@ class Core:
         "key_phase",
         "keys",
         "last_activity",
+        "last_packet",
         "local_ids",
         "max_ack_delay",
         "max_datagram_size",
@@ -130,6 +131,8 @@ class Core:
         #: The next packet number that is left out on purpose, against acknowledgements of what was never sent.
         self.skip_pn = MAX_PACKET_NUMBER
         self.last_activity = 0
+        #: When a packet was sent or received last; keep-alive counts from there.
+        self.last_packet = 0
         self.restart_idle_on_send = True
         #: Streams that have something to say besides new data.
         self.work: deque[Stream] = deque()

@@ -249,4 +249,5 @@ class Feedback:
         core = self.core
         draw: Any = int.from_bytes(core.config.random(2), "big")
         gap = 64 + draw % 1024
-        core.skip_pn = min(core.app.next_pn + gap, MAX_PACKET_NUMBER)
+        # The last number there is is not wasted.
+        core.skip_pn = core.app.next_pn + gap if core.app.next_pn < MAX_PACKET_NUMBER - gap else -1

@@ -178,7 +178,7 @@ class Lifecycle:
         if not core.tls_completed and core.config.handshake_timeout:
             due = min(due, self.started + core.config.handshake_timeout)
         if core.config.keep_alive_timeout and core.handshake_confirmed:
-            due = min(due, core.last_activity + core.config.keep_alive_timeout)
+            due = min(due, core.last_packet + core.config.keep_alive_timeout)
         return due
 
     def handle_expiry(self, now: int) -> int:

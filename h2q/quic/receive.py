@@ -291,7 +291,7 @@ class Receiver:
         reader = self.reader
         now = self.now
         core.stats.packets_received += 1
-        core.last_activity = now
+        core.last_activity = core.last_packet = now
         core.restart_idle_on_send = True
         self.eliciting = False
         pn = reader.pn

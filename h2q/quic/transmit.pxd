@@ -91,11 +91,11 @@ cdef class Transmitter:
     cdef int64_t _write_path_datagram(self) except? -1
     @cython.locals(core=Core, builder=PacketBuilder, size=int64_t, usual=int64_t, packet=SentPacket)
     cdef bint _write_mtu_probe(self) except? -1
-    @cython.locals(core=Core, app=PacketSpace, grease=int64_t, largest=int64_t)
+    @cython.locals(core=Core, app=PacketSpace, keys=Keys, grease=int64_t, largest=int64_t)
     cdef bint _open_short(self) except? -1
     @cython.locals(
         core=Core, builder=PacketBuilder, app=PacketSpace, now=int64_t, window=ReceiveWindow, maximum=int64_t,
-        keys=Keys, paths=Migration, response=bytes
+        paths=Migration, response=bytes
     )
     cdef bint _open_app(self) except? -1
     cdef _probe(self)

@@ -420,8 +420,9 @@ class Transmitter:
             self.ndatalen = 0
         if self.empty:
             if self.fits and blocked and (more or not self.must_pad) and send_limit.credit() > 0:
-                core.packet_open = more != 0
-                if not more:
+                if more:
+                    core.packet_open = True
+                elif not core.packet_open:
                     builder.cancel()
                 return STREAM_DATA_BLOCKED
             if not app.probes and not self.must_pad and not self._keep_alive_is_due():
@@ -459,6 +460,8 @@ class Transmitter:
         if core.is_server:
             builder.limit = min(builder.limit, path.allowance())
         largest = core.recovery.space(2).largest_acked
+        keys: Keys = core.keys
+        keys.before_packet(self.now)
         if not builder.open_short(dcid, app.next_pn, largest, app.tx_key, core.key_phase, 0, 0):
             builder.limit = usual
             return 0
@@ -472,8 +475,6 @@ class Transmitter:
         if path is core.path:
             # RFC 9000 section 9.3.3: with a PING the packet is no mere probe of the path.
             self._put_ping()
-        keys: Keys = core.keys
-        keys.sent += 1
         self._complete(app, builder.limit, True, path)
         self.path = path
         return builder.used
@@ -501,6 +502,8 @@ class Transmitter:
     def _open_short(self) -> bool:
         core = self.core
         app = core.app
+        keys: Keys = core.keys
+        keys.before_packet(self.now)
         grease = 0
         if core.peer_greases and core.greases:
             if self._grease_left == 0:
@@ -527,8 +530,6 @@ class Transmitter:
         if window.wants_update():
             maximum = window.next_maximum(now, core.recovery.rtt.smoothed)
             core.push_control_front(T_MAX_DATA, pack_max_data(maximum), maximum)
-        keys: Keys = core.keys
-        keys.before_packet(now)
         if app.next_pn == core.skip_pn:
             self.feedback.skip_packet_number()
         if not self._open_short():
@@ -740,7 +741,7 @@ class Transmitter:
     def _keep_alive_is_due(self) -> bool:
         core = self.core
         timeout = core.keep_alive_timeout
-        return bool(timeout and core.handshake_confirmed and self.now >= core.last_activity + timeout)
+        return bool(timeout and core.handshake_confirmed and self.now >= core.last_packet + timeout)
 
     def _complete(self, space: PacketSpace, pad_to: int, padded: bool, path: Path | None = None) -> int:
         """Seal the open packet, number it, and tell recovery: its size."""
@@ -756,6 +757,7 @@ class Transmitter:
         packet.ack_eliciting = self.eliciting
         packet.in_flight = self.eliciting or (padded and builder.padded > 0)
         space.next_pn += 1
+        core.last_packet = now
         if self.eliciting:
             space.silent_since = -1
             if space.probes:
