@@ -217,6 +217,10 @@ class RemoteIds:
         self.current = fresh
         return True
 
+    def knows(self, sequence: int) -> bool:
+        """Whether the peer has given the id with this number before."""
+        return sequence < self._low or sequence in self._above
+
     def _saw(self, sequence: int) -> bool:
         """Notes a sequence number; True when it was there before."""
         if sequence < self._low or sequence in self._above:

@@ -84,8 +84,6 @@ class Config:
     glitch_rate: int = 330
     #: Packets kept that came before their keys (reordered handshakes; memory of half-open connections).
     max_undecryptable_packets: int = 16
-    #: Control frames waiting to be sent (a peer that provokes answers and lets none out).
-    max_control_frames: int = 1000
 
     def __post_init__(self) -> None:
         for item in fields(self):

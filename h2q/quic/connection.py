@@ -343,7 +343,7 @@ class Connection:
         core.stats.bytes_received += size
         if core.state != ALIVE:
             if core.state == IS_CLOSING:
-                self.lifecycle.arrived_while_closing()
+                self.lifecycle.arrived_while_closing(size, path)
                 return CLOSING
             return DRAINING if core.state == IS_DRAINING else DROP_CONN
         if core.failure is not None:

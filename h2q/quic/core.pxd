@@ -51,6 +51,8 @@ cdef class Core:
     cpdef int64_t ack_delay(self) except? -1
     @cython.locals(ours=int64_t, theirs=int64_t, timeout=int64_t)
     cpdef int64_t idle_deadline(self) except? -1
+    @cython.locals(timeout=int64_t)
+    cpdef int64_t keep_alive_time(self) except? -1
     cpdef bint handshake_waits(self) except? -1
     @cython.locals(loss=LossSpace)
     cdef bint _space_waits(self, PacketSpace space) except? -1

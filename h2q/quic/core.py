@@ -227,6 +227,13 @@ class Core:
             return NEVER
         return self.last_activity + max(timeout, 3 * self.pto())
 
+    def keep_alive_time(self) -> int:
+        """When a PING is to be sent, a timeout after the last packet of either side; NEVER: not."""
+        timeout = self.keep_alive_timeout
+        if not timeout or not self.handshake_confirmed:
+            return NEVER
+        return self.last_packet + timeout
+
     def handshake_waits(self) -> bool:
         """Initial or Handshake packets are still needed (``conn_handshake_remnants_left``)."""
         if not self.tls_completed:

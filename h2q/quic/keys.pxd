@@ -14,7 +14,8 @@ cdef class Keys:
     cdef object _on_update
     cdef bint _requested
     cdef bytes _rx_secret, _tx_secret
-    cdef readonly int64_t version, suite, rx_phase, previous_until, rx_first_pn, phase_first_pn, failures
+    cdef readonly int64_t version, suite, rx_phase, previous_until, rx_first_pn, phase_first_pn
+    cdef public int64_t failures
     cdef readonly int64_t update_pn
     cdef public int64_t acks_sent, sent
     cdef PacketKey rx_next, rx_previous

@@ -25,7 +25,7 @@ cdef class Lifecycle:
     cdef Transmitter transmit
     cdef readonly int64_t started, closed_at
     cdef readonly bytes close_datagram
-    cdef int64_t _arrivals, _repeat_at
+    cdef int64_t _arrivals, _kept_alive_at, _repeat_at
 
     @cython.locals(
         core=Core, builder=PacketBuilder, started=bint, size=int64_t, one_rtt=bint, handshake=bint, early=bytes,
@@ -38,12 +38,13 @@ cdef class Lifecycle:
         core=Core, builder=PacketBuilder, largest=int64_t, opened=bint, token=bytes, pads=bint, size=int64_t
     )
     cdef _put(self, PacketSpace space, int64_t kind, bytes frame, int64_t now)
-    cdef arrived_while_closing(self)
+    cdef arrived_while_closing(self, int64_t size, Path path)
     @cython.locals(core=Core, size=int64_t)
     cdef int64_t repeat_close(self, object dest, int64_t now) except? -1
     cdef drain(self, int64_t now)
     @cython.locals(
-        core=Core, paths=Migration, recovery=Recovery, due=int64_t, deadline=int64_t, acks=int64_t, pacing=int64_t
+        core=Core, paths=Migration, recovery=Recovery, due=int64_t, deadline=int64_t, acks=int64_t, pacing=int64_t,
+        keep_alive=int64_t
     )
     cdef int64_t expiry(self) except? -1
     @cython.locals(core=Core, paths=Migration, recovery=Recovery, deadline=int64_t, timeout=int64_t)

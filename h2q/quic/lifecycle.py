@@ -25,6 +25,7 @@ from .core import Core
 from .feedback import Feedback
 from .loss import Recovery
 from .migration import Migration
+from .path import Path
 from .space import PacketSpace
 from .transmit import PacketNumbersExhausted, Transmitter
 
@@ -47,7 +48,17 @@ class BufferTooSmall(LocalError):
 class Lifecycle:
     """Closes a connection, and acts when time has passed."""
 
-    __slots__ = ("_arrivals", "_repeat_at", "close_datagram", "closed_at", "core", "feedback", "started", "transmit")
+    __slots__ = (
+        "_arrivals",
+        "_kept_alive_at",
+        "_repeat_at",
+        "close_datagram",
+        "closed_at",
+        "core",
+        "feedback",
+        "started",
+        "transmit",
+    )
 
     def __init__(self, core: Core, feedback: Feedback, transmit: Transmitter, now: int) -> None:
         self.core = core
@@ -60,6 +71,8 @@ class Lifecycle:
         self.close_datagram = b""
         self._arrivals = 0
         self._repeat_at = 1
+        #: The keep-alive time on which ``handle_expiry`` has acted.
+        self._kept_alive_at = -1
 
     # -- closing --------------------------------------------------------------------------------------------
 
@@ -127,9 +140,11 @@ class Lifecycle:
         core.stats.packets_sent += 1
         core.stats.bytes_sent += size
 
-    def arrived_while_closing(self) -> None:
+    def arrived_while_closing(self, size: int, path: Path | None) -> None:
         """A datagram came for a closed connection: every power of two of them is answered (RFC 9000 section 10.2.1)."""
         self._arrivals += 1
+        if path is None or self.core.path.is_same(path):
+            self.core.path.bytes_received += size
 
     def repeat_close(self, dest: Any, now: int) -> int:
         """The closing datagram again where packets have come since; else 0."""
@@ -140,9 +155,13 @@ class Lifecycle:
         view = memoryview(dest).cast("B")
         if len(view) < size:
             return 0
+        if core.is_server and core.path.allowance() < size:
+            # RFC 9000 section 8.1: closing is no exception for an address that is not validated.
+            return 0
         self._repeat_at *= 2
         self._arrivals = 0
         view[:size] = self.close_datagram
+        core.path.bytes_sent += size
         core.stats.bytes_sent += size
         return size
 
@@ -177,8 +196,9 @@ class Lifecycle:
             due = min(due, pacing)
         if not core.tls_completed and core.config.handshake_timeout:
             due = min(due, self.started + core.config.handshake_timeout)
-        if core.config.keep_alive_timeout and core.handshake_confirmed:
-            due = min(due, core.last_packet + core.config.keep_alive_timeout)
+        keep_alive = core.keep_alive_time()
+        if keep_alive != self._kept_alive_at:
+            due = min(due, keep_alive)
         return due
 
     def handle_expiry(self, now: int) -> int:
@@ -195,6 +215,9 @@ class Lifecycle:
         timeout: int = core.config.handshake_timeout
         if timeout and not core.tls_completed and now >= self.started + timeout:
             raise HandshakeTimeout("the handshake took too long")
+        if now >= core.keep_alive_time():
+            # The next write sends a PING; where it cannot, the timer does not fire again and again.
+            self._kept_alive_at = core.keep_alive_time()
         core.mtu.on_timer(now)
         paths: Migration = core.paths
         paths.on_timer(now)

@@ -108,6 +108,8 @@ cdef class Recovery:
     cpdef withdraw(self, int64_t space)
     @cython.locals(packet=SentPacket)
     cdef _withdraw(self, LossSpace state)
+    @cython.locals(ring=PacketRing, packet=SentPacket)
+    cdef _abandon(self, LossSpace state)
     @cython.locals(state=LossSpace)
     cpdef reset_for_retry(self)
     @cython.locals(state=LossSpace, packet=SentPacket)

@@ -747,16 +747,32 @@ class Recovery:
     def on_new_path(self) -> None:
         """Another path: RTT, window and ECN start anew; packets of the old one say nothing of it.
 
-        RFC 9000 section 9.4.
+        RFC 9000 section 9.4. ``lost`` has what was sent before the last change and is still unacknowledged: a peer
+        that moves with every packet must not make us keep all that we ever answered.
         """
         self._forget()
         for state in self.spaces:
+            self._abandon(state)
             state._valid_from = state.largest_sent + 1
             for packet in state._ring.packets():
                 packet.in_flight = False
             state._lost.clear()
         self.bytes_in_flight = 0
         self._start_path()
+
+    def _abandon(self, state: LossSpace) -> None:
+        ring = state._ring
+        while ring.head < ring.tail:
+            packet: SentPacket | None = ring.slots[ring.head & ring.mask]
+            if packet is not None:
+                if packet.pn >= state._valid_from:
+                    break
+                ring.slots[ring.head & ring.mask] = None
+                self._remove(state, packet)
+                self.lost.append(packet)
+            ring.head += 1
+        ring.oldest()
+        state._run_start = -1
 
     def _start_path(self) -> None:
         self.pto_count = 0

@@ -27,6 +27,8 @@ cdef class Migration:
     cdef on_packet(self, bint probing, bint is_newest, int64_t now)
     @cython.locals(core=Core, before=Path, same_host=bint)
     cdef _follow(self, Path path, int64_t now)
+    @cython.locals(recovery=Recovery)
+    cdef _start_over(self)
     @cython.locals(core=Core)
     cpdef begin(self, Path path, int64_t now, bint immediate)
     @cython.locals(core=Core)
@@ -34,7 +36,7 @@ cdef class Migration:
     cdef _forget_fresh(self)
     cpdef bint on_challenge(self, bytes data) except? -1
     @cython.locals(core=Core, path=Path)
-    cpdef on_response(self, bytes data)
+    cpdef bint on_response(self, bytes data) except? -1
     @cython.locals(core=Core)
     cdef on_timer(self, int64_t now)
     cdef _report(self, Path path, bint succeeded)

@@ -13,6 +13,7 @@ from .cids import ConnectionId
 from .constants import NEVER
 from .core import Core
 from .feedback import Feedback
+from .loss import Recovery
 from .path import Path, PathResponses, PathValidator
 
 #: Paths remembered besides the one in use: addresses that a peer comes from cost nothing but this.
@@ -104,12 +105,18 @@ class Migration:
         same_host = _host(before.remote) == _host(path.remote)
         if not same_host:
             # RFC 9000 section 9.4: what was measured belongs to the old path.
-            core.recovery.on_new_path()
+            self._start_over()
             core.set_datagram_size(core.datagram_floor())
         if core.remote_ids.rotate():
             core.dcid = core.remote_ids.current.cid
             self.feedback.retire_connection_ids()
         self.validator = None if path.validated else PathValidator(path, now, core.pto(), core.config.random)
+
+    def _start_over(self) -> None:
+        """What was measured belongs to the old path; what was sent before that one counts as lost."""
+        recovery: Recovery = self.core.recovery
+        recovery.on_new_path()
+        self.feedback.packets(2, [], recovery.lost)
 
     # -- our own moves --------------------------------------------------------------------------------------
 
@@ -138,7 +145,7 @@ class Migration:
             self._fresh = None
             core.dcid = core.remote_ids.current.cid
             self.feedback.retire_connection_ids()
-        core.recovery.on_new_path()
+        self._start_over()
         core.set_datagram_size(core.datagram_floor())
 
     def _forget_fresh(self) -> None:
@@ -153,18 +160,19 @@ class Migration:
         """PATH_CHALLENGE: answered on the path on which it came; False when too many wait already."""
         return self.responses.on_challenge(self.arrival, data)
 
-    def on_response(self, data: bytes) -> None:
-        """PATH_RESPONSE: perhaps the validation has succeeded."""
+    def on_response(self, data: bytes) -> bool:
+        """PATH_RESPONSE: True when it answers a challenge of ours, and the validation has succeeded."""
         core = self.core
         validator = self.validator
         if validator is None or not validator.on_response(data):
-            return
+            return False
         self.validator = None
         path = validator.path
         if path is not core.path:
             self._move(path)
         self.fallback = None
         self._report(path, True)
+        return True
 
     def on_timer(self, now: int) -> None:
         """A validation that took too long has failed: back to the path before, if there is one."""
@@ -176,7 +184,7 @@ class Migration:
         self._forget_fresh()
         if validator.path is core.path and self.fallback is not None:
             core.path = self.fallback
-            core.recovery.on_new_path()
+            self._start_over()
         self.fallback = None
         self._report(validator.path, False)
 

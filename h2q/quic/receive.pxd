@@ -45,6 +45,7 @@ cdef class Receiver:
     cdef readonly tuple closed_by_peer
     cdef list _kept
     cdef bytes _known_cid
+    cdef int64_t _blocked_bidi, _blocked_data, _blocked_uni
     cdef object _on_data, _on_datagram, _on_max_data, _on_max_stream_data, _on_open, _on_remove_cid
     cdef object _on_reset, _on_stop, _on_streams_bidi, _on_streams_uni, _on_token
 
@@ -89,6 +90,10 @@ cdef class Receiver:
     cdef _give_back(self, RecvStream recv)
     @cython.locals(core=Core, streams=Streams, stream=Stream)
     cdef _report_opened(self)
+    @cython.locals(core=Core, limit=int64_t)
+    cdef _blocked(self, int64_t kind)
+    @cython.locals(stream=Stream, recv=RecvStream)
+    cdef _stream_blocked(self)
     @cython.locals(core=Core, reader=PacketReader, stream=Stream, send=SendStream)
     cdef _max_stream_data(self)
     @cython.locals(core=Core, reader=PacketReader, stream=Stream, recv=RecvStream, known=bint, growth=int64_t)

@@ -77,6 +77,9 @@ class Receiver:
     """Takes datagrams in. ``setup`` is the handshake's Python part (``h2q.quic.handshake``)."""
 
     __slots__ = (
+        "_blocked_bidi",
+        "_blocked_data",
+        "_blocked_uni",
         "_kept",
         "_known_cid",
         "_on_data",
@@ -108,6 +111,10 @@ class Receiver:
         self.setup: Any = None
         #: A budget for frames that cost the peer nothing.
         self.glitches = RateLimit(core.config.glitch_burst, core.config.glitch_rate)
+        #: The highest limits by which the peer has said that it is held back.
+        self._blocked_data = -1
+        self._blocked_bidi = -1
+        self._blocked_uni = -1
         self.reader = PacketReader(core.config.copy_data)
         self.now = 0
         self.eliciting = False
@@ -361,12 +368,9 @@ class Receiver:
         elif kind == T_DATA_BLOCKED or kind == T_STREAMS_BLOCKED_BIDI or kind == T_STREAMS_BLOCKED_UNI:
             if reader.maximum > MAX_STREAMS and kind != T_DATA_BLOCKED:
                 raise TransportFault("more than 2^60 streams", PROTOCOL_VIOLATION, kind)
-            self._glitch()
+            self._blocked(kind)
         elif kind == T_STREAM_DATA_BLOCKED:
-            # RFC 9000 section 19.13: not for a stream that only we send on.
-            core.streams.for_peer_frame(reader.stream_id, False)
-            self._report_opened()
-            self._glitch()
+            self._stream_blocked()
         elif kind == T_NEW_CONNECTION_ID:
             self._new_connection_id()
         elif kind == T_RETIRE_CONNECTION_ID:
@@ -376,7 +380,8 @@ class Receiver:
             if not paths.on_challenge(reader.data_bytes()):
                 core.stats.path_challenges_dropped += 1
         elif kind == T_PATH_RESPONSE:
-            core.paths.on_response(reader.data_bytes())
+            if not core.paths.on_response(reader.data_bytes()):
+                self._glitch()
         elif kind == T_NEW_TOKEN:
             if core.is_server:
                 raise TransportFault("a client sent NEW_TOKEN", PROTOCOL_VIOLATION, kind)
@@ -496,6 +501,36 @@ class Receiver:
             if self._on_open is not None:
                 core.call(self._on_open, stream.stream_id)
 
+    def _blocked(self, kind: int) -> None:
+        """The peer is held back by a limit. Each is worth saying once: a fast sender reaches many of ours."""
+        core = self.core
+        limit = self.reader.maximum
+        if kind == T_DATA_BLOCKED:
+            if self._blocked_data < limit <= core.recv_window.maximum:
+                self._blocked_data = limit
+                return
+        elif kind == T_STREAMS_BLOCKED_BIDI:
+            if self._blocked_bidi < limit <= core.streams.max_streams(True):
+                self._blocked_bidi = limit
+                return
+        elif self._blocked_uni < limit <= core.streams.max_streams(False):
+            self._blocked_uni = limit
+            return
+        self._glitch()
+
+    def _stream_blocked(self) -> None:
+        # RFC 9000 section 19.13: not for a stream that only we send on.
+        stream = self.core.streams.for_peer_frame(self.reader.stream_id, False)
+        self._report_opened()
+        if stream is None:
+            self._glitch()
+            return
+        recv: RecvStream = stream.recv  # type: ignore[assignment]
+        if recv.blocked_at < self.reader.maximum <= recv.window.maximum:
+            recv.blocked_at = self.reader.maximum
+        else:
+            self._glitch()
+
     def _max_stream_data(self) -> None:
         core = self.core
         reader = self.reader
@@ -527,6 +562,7 @@ class Receiver:
         self._give_back(recv)
         self._report_opened()
         if known:
+            self._glitch()
             return
         stream.set_close_code(reader.error_code)
         if self._on_reset is not None:
@@ -543,6 +579,7 @@ class Receiver:
             return
         send: SendStream = stream.send  # type: ignore[assignment]
         if stream.stop_received:
+            self._glitch()
             return
         stream.stop_received = True
         stream.set_close_code(reader.error_code)
@@ -572,6 +609,8 @@ class Receiver:
     def _new_connection_id(self) -> None:
         core = self.core
         reader = self.reader
+        if core.remote_ids.knows(reader.sequence):
+            self._glitch()
         core.remote_ids.on_new(reader.sequence, reader.retire_prior_to, reader.cid(), reader.reset_token())
         core.dcid = core.remote_ids.current.cid
         self.feedback.retire_connection_ids()

@@ -13,7 +13,7 @@ cdef class RecvStream:
     cdef readonly bint stopped, ready_fin, repeated
     cdef readonly ReceiveWindow window
     cdef readonly list ready
-    cdef public int64_t discarded
+    cdef public int64_t discarded, blocked_at
     cdef public bint stop_pending
     cdef Reassembly _ahead
 

@@ -24,6 +24,7 @@ class RecvStream:
 
     __slots__ = (
         "_ahead",
+        "blocked_at",
         "delivered",
         "discarded",
         "final_size",
@@ -57,6 +58,8 @@ class RecvStream:
         self.stop_pending = False
         self.discarded = 0
         self.repeated = False
+        #: The highest limit by which the peer has said that it is held back.
+        self.blocked_at = -1
         self._ahead: Reassembly | None = None
 
     def buffered(self) -> int:

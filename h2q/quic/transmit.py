@@ -739,9 +739,7 @@ class Transmitter:
         return space.silent_since >= 0 and self.now - space.silent_since >= self.core.recovery.rtt.smoothed
 
     def _keep_alive_is_due(self) -> bool:
-        core = self.core
-        timeout = core.keep_alive_timeout
-        return bool(timeout and core.handshake_confirmed and self.now >= core.last_packet + timeout)
+        return self.now >= self.core.keep_alive_time()
 
     def _complete(self, space: PacketSpace, pad_to: int, padded: bool, path: Path | None = None) -> int:
         """Seal the open packet, number it, and tell recovery: its size."""
