@@ -138,6 +138,7 @@ class RemoteIds:
         "_retiring",
         "_unused",
         "_used",
+        "changes",
         "current",
         "limit",
     )
@@ -155,6 +156,8 @@ class RemoteIds:
         # Retired and not acknowledged by the peer; those of them that no packet carries are in the queue.
         self._retiring: set[int] = set()
         self._queue: deque[int] = deque()
+        #: Grows whenever ``reset_tokens`` may have changed.
+        self.changes = 0
 
     def replace(self, cid: bytes) -> None:
         """The peer chose its own id during the handshake, or sent a Retry (RFC 9000 section 7.2)."""
@@ -166,6 +169,7 @@ class RemoteIds:
         """The server's stateless_reset_token is that of the id of the handshake."""
         if 0 in self._used:
             self._used[0].token = token
+            self.changes += 1
 
     def add_preferred(self, cid: bytes, token: bytes) -> None:
         """The id in preferred_address has sequence number 1 (RFC 9000 section 5.1.1)."""
@@ -197,6 +201,7 @@ class RemoteIds:
             raise TransportFault("one connection id is given two sequence numbers", _VIOLATION, _NEW)
         if retire_prior_to > self._retire_prior_to:
             self._retire_prior_to = retire_prior_to
+            self.changes += 1
             for pool in (self._used, self._unused):
                 for number in [number for number in pool if number < retire_prior_to]:
                     del pool[number]
@@ -249,6 +254,7 @@ class RemoteIds:
             return None
         fresh = self._unused.pop(min(self._unused))
         self._used[fresh.sequence] = fresh
+        self.changes += 1
         return fresh
 
     def use(self, fresh: ConnectionId) -> None:
@@ -272,6 +278,7 @@ class RemoteIds:
         if old is self.current:
             raise InvalidState("the current connection id is not retired without another")
         if self._used.pop(old.sequence, None) is not None:
+            self.changes += 1
             self._retire(old.sequence)
 
     @property
@@ -290,6 +297,10 @@ class RemoteIds:
 
     def on_retirement_acked(self, sequence: int) -> None:
         self._retiring.discard(sequence)
+
+    def reset_tokens(self) -> list[bytes]:
+        """The stateless reset tokens of the ids in use: what ``is_reset`` looks for."""
+        return [used.token for used in self._used.values() if used.token is not None]
 
     def is_reset(self, token: bytes) -> bool:
         """Whether a datagram that ends with these 16 bytes is a stateless reset (RFC 9000 section 10.3.1).

@@ -6,6 +6,7 @@ A server's program (or a client's with several connections) owns one ``Endpoint`
 from __future__ import annotations
 
 import heapq
+import hmac
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -98,12 +99,15 @@ class EndpointStats:
 class _Entry:
     # One connection, the ids that lead to it, and its place among the timers.
 
-    __slots__ = ("announced", "cids", "close", "conn", "due", "half_open", "routes", "token_due")
+    __slots__ = ("announced", "changes", "cids", "close", "conn", "due", "half_open", "resets", "routes", "token_due")
 
     def __init__(self, conn: Connection, routes: dict[bytes, _Entry], half_open: bool) -> None:
         self.conn = conn
         self.routes = routes
         self.cids: set[bytes] = set()
+        #: Under what the peer's stateless resets for it are found, and ``RemoteIds.changes`` then.
+        self.resets: list[bytes] = []
+        self.changes = 0
         #: The time of the one entry in the heap that counts.
         self.due = NEVER
         self.half_open = half_open
@@ -192,6 +196,9 @@ class Endpoint:
         self._budget = RateLimit(answer_burst, answer_rate)
         self._entries: dict[Connection, _Entry] = {}
         self._routes: dict[bytes, _Entry] = {}
+        # RFC 9000 section 10.3.1: not by the tokens themselves, or the time of a look-up would tell about them.
+        self._resets: dict[bytes, _Entry] = {}
+        self._reset_secret = config.random(32)
         self._answers: deque[tuple[bytes, Path]] = deque()
         # Connections that may have something to send, in the order of their turns.
         self._ready: dict[_Entry, None] = {}
@@ -227,9 +234,14 @@ class Endpoint:
             raise TypeError(f"path must be a Path, not {type(path).__name__}")
         header = parse_header(datagram, self.config.connection_id_length)
         self.stats.datagrams_received += 1
-        entry = None if header is None else self._routes.get(header[2])
+        if header is None:
+            self._discard()
+            return None
+        entry = self._routes.get(header[2])
+        if entry is None and header[0] == P_SHORT:
+            entry = self._resets.get(self._digest(bytes(memoryview(datagram).cast("B")[-16:])))
         if entry is None:
-            entry = None if header is None else self._first(header, datagram, path, now)
+            entry = self._first(header, datagram, path, now)
             if entry is None:
                 return None
         elif not entry.conn.path.is_same(path):
@@ -267,6 +279,22 @@ class Endpoint:
         else:
             self._discard()
         return None
+
+    def _digest(self, token: bytes) -> bytes:
+        return hmac.digest(self._reset_secret, token, "sha256")
+
+    def _note_resets(self, entry: _Entry) -> None:
+        """The peer's reset tokens that count have changed. A reset has no id that it could be routed by."""
+        ids = entry.conn.core.remote_ids
+        entry.changes = ids.changes
+        self._forget_resets(entry)
+        entry.resets = [self._digest(token) for token in ids.reset_tokens()]
+        self._resets.update(dict.fromkeys(entry.resets, entry))
+
+    def _forget_resets(self, entry: _Entry) -> None:
+        for digest in entry.resets:
+            if self._resets.get(digest) is entry:
+                del self._resets[digest]
 
     def _discard(self) -> None:
         self.stats.datagrams_discarded += 1
@@ -453,6 +481,7 @@ class Endpoint:
         conn.core.local_ids.listener = None
         for cid in list(entry.cids):
             entry.removed(cid)
+        self._forget_resets(entry)
         self._ready.pop(entry, None)
         entry.due = NEVER
         if entry.half_open:
@@ -508,7 +537,7 @@ class Endpoint:
                 closed = conn.in_closing
                 return Transmit(size, segment, conn.path if closed else conn.tx_path, 0 if closed else conn.tx_ecn)
             if conn in self._entries:
-                self._schedule(entry, now + MILLISECOND)
+                self._schedule(entry, now, tried=True)
         return None
 
     def _write(self, entry: _Entry, buffer: Any, now: int) -> tuple[int, int]:
@@ -571,25 +600,26 @@ class Endpoint:
         self._ready[entry] = None
         try:
             outcome = self._guard(entry, now, conn.handle_expiry, now)
+            if outcome == IDLE_CLOSE:
+                self._end(entry, IDLE_CLOSE)
         finally:
             self._settle(entry, now)
-        if outcome == IDLE_CLOSE:
-            self._end(entry, IDLE_CLOSE)
-            self._forget(entry)
-        elif outcome == DROP_CONN:
-            self._forget(entry)
-        elif conn.core.failure is not None and not conn.handshake_completed and conn in self._entries:
+        if conn.core.failure is not None and not conn.handshake_completed and conn in self._entries:
             # A handshake that does not end: whoever began it waits no more.
             self._end(entry, conn.core.failure)
             self._forget(entry)
 
-    def _schedule(self, entry: _Entry, earliest: int) -> None:
+    def _schedule(self, entry: _Entry, now: int, tried: bool = False) -> None:
         """Put a connection's timer where it belongs. One that moves back stays where it is until it is looked at."""
         due = entry.conn.get_expiry()
         if due == NEVER:
             return
-        due = max(due, earliest)
-        if due >= entry.due:
+        if tried and due <= now:
+            # Due, and yet there is nothing to write: no reason to ask it again and again.
+            due = now + MILLISECOND
+        elif entry.due <= due:
+            return
+        if due == entry.due:
             return
         entry.due = due
         self._timer_number += 1
@@ -634,6 +664,8 @@ class Endpoint:
                 entry.token_due = False
                 if self._new_tokens:
                     conn.submit_new_token(self._keys.address_token(conn.path.remote, self._wall_clock()))
+        if entry.changes != conn.core.remote_ids.changes:
+            self._note_resets(entry)
         self._schedule(entry, now)
 
     def _end(self, entry: _Entry, reason: Any) -> None:
