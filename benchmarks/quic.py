@@ -96,6 +96,9 @@ class Link(Protocol):
     def small(self, turns: int) -> list[Any]:
         """Datagrams after PIECE bytes were written on each of STREAMS streams, `turns` times over."""
 
+    def split(self, sent: list[Any]) -> list[Any]:
+        """What `bulk` or `small` gave as datagrams, which is the network's part."""
+
     def receive(self, datagrams: list[Any]) -> list[Any]:
         """The server takes datagrams in, and acknowledges them: datagrams, or none where it wants to wait."""
 
@@ -150,12 +153,13 @@ class Count:
     sender: int = 0
     receiver: int = 0
 
-    def exchange(self, datagrams: list[Any], every: int, lossy: bool) -> None:
-        """The server gets datagrams that the client has sent, and the client their acknowledgements."""
+    def exchange(self, sent: list[Any], every: int, lossy: bool) -> None:
+        """The server gets what the client has sent, and the client the acknowledgements."""
         now = time.process_time_ns
         cost = clock_cost()
         link = self.link
         first = self.packets
+        datagrams = link.split(sent)
         self.packets += len(datagrams)
         if lossy:
             datagrams = [item for number, item in enumerate(datagrams, first + 1) if number % DROP_EVERY]
@@ -187,9 +191,9 @@ def warm(link: Link) -> None:
     """Sends until the congestion window lets whole bursts out."""
     count = Count(link)
     for _ in range(2_000):
-        datagrams = link.bulk(2 * BURST)
-        count.exchange(datagrams, BURST, lossy=False)
-        if len(datagrams) >= 2 * BURST and count.packets >= 20 * BURST:
+        before = count.packets
+        count.exchange(link.bulk(2 * BURST), BURST, lossy=False)
+        if count.packets - before >= 2 * BURST and count.packets >= 20 * BURST:
             return
     raise WrongResult("the congestion window does not open")
 

@@ -165,6 +165,9 @@ class H2qLink:
             datagrams.append(dest[:size])
         return datagrams
 
+    def split(self, sent: list[Any]) -> list[Any]:
+        return sent
+
     def receive(self, datagrams: list[Any]) -> list[Any]:
         read, now = self.server.read_pkt, self.now
         for datagram in datagrams:
@@ -215,34 +218,43 @@ class BurstLink(H2qLink):
         self.client.stream_source = self.queue
         self.buffers = cycle([bytearray(shared.BURST * shared.DATAGRAM) for _ in range(8)])
 
-    def _burst(self, count: int) -> list[Any]:
-        buffer: Any = memoryview(next(self.buffers))[: count * shared.DATAGRAM]
-        total, segment = self.client.write_burst(buffer, self.now)
-        return [buffer[start : min(start + segment, total)] for start in range(0, total, segment or 1)]
+    # What is sent: buffers for `sendmsg` with UDP_SEGMENT, how much of each, and the segments' size.
 
     def bulk(self, count: int) -> list[Any]:
-        datagrams: list[Any] = []
+        sent: list[Any] = []
         while count > 0:
             if self.queue.pending < shared.BURST * shared.DATAGRAM:
                 self.queue.write(self.stream, shared.SOURCE)
-            found = self._burst(min(count, shared.BURST))
-            if not found:
+            buffer: Any = next(self.buffers)
+            if count < shared.BURST:
+                buffer = memoryview(buffer)[: count * shared.DATAGRAM]
+            total, segment = self.client.write_burst(buffer, self.now)
+            if not total:
                 break
-            datagrams += found
-            count -= len(found)
-        return datagrams
+            sent.append((buffer, total, segment))
+            count -= -(-total // segment)
+        return sent
 
     def small(self, turns: int) -> list[Any]:
-        datagrams: list[Any] = []
+        sent: list[Any] = []
         write = self.queue.write
         for (piece,) in islice(cycle(shared.PIECES), turns):
             for stream in self.streams:
                 write(stream, piece)
-            if self.queue.pending >= shared.BURST * shared.DATAGRAM:
-                datagrams += self._burst(shared.BURST)
-        while found := self._burst(shared.BURST):
-            datagrams += found
-        return datagrams
+        # Packets of small frames end where the next frame would not fit: hardly two have the same size.
+        for buffer in self.dests:
+            total, segment = self.client.write_burst(buffer, self.now)
+            if not total:
+                break
+            sent.append((buffer, total, segment))
+        return sent
+
+    def split(self, sent: list[Any]) -> list[Any]:
+        return [
+            memoryview(buffer)[start : min(start + segment, total)]
+            for buffer, total, segment in sent
+            for start in range(0, total, segment)
+        ]
 
     def receive(self, datagrams: list[Any]) -> list[Any]:
         self.server.read_burst(datagrams, self.now)

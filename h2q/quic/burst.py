@@ -22,6 +22,23 @@ from .send_stream import SendStream
 from .streams import Stream
 from .transmit import Transmitter
 
+#: Pieces of a stream that one call looks at.
+_MOST_PIECES = 64
+
+
+class Lane:
+    """What waits for one stream: ``pieces`` to be written next, ``more`` behind them, and whether the end follows."""
+
+    __slots__ = ("blocked", "fin", "more", "pieces", "stream", "stream_id")
+
+    def __init__(self, stream_id: int) -> None:
+        self.stream_id = stream_id
+        self.pieces: list[Any] = []
+        self.more: deque[Any] | None = None
+        self.fin = False
+        self.blocked = False
+        self.stream: Stream | None = None
+
 
 class StreamQueue:
     """What is to be written on streams, kept for ``write_burst``; streams take turns, one STREAM frame each.
@@ -29,81 +46,116 @@ class StreamQueue:
     The queue holds references. It has no limit of its own: whoever writes looks at ``pending``.
     """
 
-    __slots__ = ("_blocked", "_chunks", "_conn", "_fins", "_order", "pending")
+    __slots__ = ("_conn", "_lanes", "_order", "_waiting", "pending")
 
     def __init__(self, conn: Any) -> None:
         self._conn = conn
-        #: Chunks of each stream, the streams that can be written, those that the peer's limit holds back.
-        self._chunks: dict[int, deque[memoryview]] = {}
-        self._order: deque[int] = deque()
-        self._blocked: set[int] = set()
-        self._fins: set[int] = set()
+        self._lanes: dict[int, Lane] = {}
+        #: The streams that can be written, the next one first, and those that the peer's limit holds back.
+        self._order: deque[Lane] = deque()
+        self._waiting: set[int] = set()
         #: Bytes that are waiting, over all streams.
         self.pending = 0
 
     def write(self, stream_id: int, data: Any, fin: bool = False) -> None:
         """Data for a stream, behind what waits for it already; with ``fin`` the last."""
-        if stream_id in self._fins:
+        lane: Lane | None = self._lanes.get(stream_id)
+        if lane is not None and lane.fin:
             raise InvalidArgument(f"stream {stream_id} has been given its end", -201)
-        view = memoryview(data).cast("B")
-        chunks = self._chunks.get(stream_id)
-        if chunks is None:
-            chunks = self._chunks[stream_id] = deque()
-            self._order.append(stream_id)
-        if len(view) or not chunks:
-            chunks.append(view)
-        self.pending += len(view)
+        if type(data) is not bytes:
+            data = memoryview(data).cast("B")
+        length = len(data)
+        if lane is None:
+            lane = Lane(stream_id)
+            self._lanes[stream_id] = lane
+            self._order.append(lane)
+        if length or not lane.pieces:
+            if len(lane.pieces) < _MOST_PIECES and lane.more is None:
+                lane.pieces.append(data)
+            else:
+                if lane.more is None:
+                    lane.more = deque()
+                lane.more.append(data)
+        self.pending += length
         if fin:
-            self._fins.add(stream_id)
+            lane.fin = True
 
     def unblock(self, stream_id: int) -> None:
         """The peer takes more of a stream (``extend_max_stream_data``)."""
-        if stream_id in self._blocked:
-            self._blocked.discard(stream_id)
-            self._order.append(stream_id)
+        if stream_id in self._waiting:
+            self._waiting.discard(stream_id)
+            lane: Lane = self._lanes[stream_id]
+            lane.blocked = False
+            self._order.append(lane)
 
     def drop(self, stream_id: int) -> None:
         """Forget what waits for a stream."""
-        for chunk in self._chunks.pop(stream_id, ()):
-            self.pending -= len(chunk)
-        self._fins.discard(stream_id)
-        self._blocked.discard(stream_id)
-        if stream_id in self._order:
-            self._order.remove(stream_id)
+        lane: Lane | None = self._lanes.pop(stream_id, None)
+        if lane is None:
+            return
+        for piece in lane.pieces:
+            self.pending -= len(piece)
+        for piece in lane.more or ():
+            self.pending -= len(piece)
+        if lane.blocked:
+            self._waiting.discard(stream_id)
+        else:
+            self._order.remove(lane)
 
-    def next_stream(self) -> tuple[int, list[memoryview], bool] | None:
+    def next_stream(self) -> tuple[int, list[Any], bool] | None:
         """The stream whose turn it is, its data, and whether they are the last; None when nothing can be written."""
+        lane = self.first()
+        if lane is None:
+            return None
+        return lane.stream_id, list(lane.pieces), lane.fin and lane.more is None
+
+    def first(self) -> Lane | None:
+        """The lane whose turn it is, None when nothing can be written."""
         if not self._order:
-            for stream_id in [number for number in self._blocked if self._conn.max_stream_data_left(number)]:
+            if not self._waiting:
+                return None
+            for stream_id in [number for number in self._waiting if self._conn.max_stream_data_left(number)]:
                 self.unblock(stream_id)
             if not self._order:
                 return None
-        stream_id = self._order[0]
-        chunks = self._chunks[stream_id]
-        if len(chunks) == 1:
-            return stream_id, [chunks[0]], stream_id in self._fins
-        return stream_id, list(chunks), stream_id in self._fins
+        lane: Lane = self._order[0]
+        return lane
 
     def written(self, stream_id: int, outcome: int) -> None:
         """What became of the data that ``next_stream`` gave: bytes taken, or a negative outcome."""
+        lane: Lane = self._lanes[stream_id]
         if outcome == STREAM_DATA_BLOCKED:
-            self._order.remove(stream_id)
-            self._blocked.add(stream_id)
+            self._order.remove(lane)
+            lane.blocked = True
+            self._waiting.add(stream_id)
             return
         if outcome < 0:
             self.drop(stream_id)
             return
-        chunks = self._chunks[stream_id]
         self.pending -= outcome
-        while chunks and outcome >= len(chunks[0]):
-            outcome -= len(chunks.popleft())
+        pieces = lane.pieces
+        while pieces:
+            piece = pieces[0]
+            size = len(piece)
+            if outcome < size:
+                break
+            outcome -= size
+            pieces.pop(0)
         if outcome:
-            chunks[0] = chunks[0][outcome:]
-        self._order.rotate(-1)
-        if not chunks:
-            self._order.remove(stream_id)
-            self._fins.discard(stream_id)
-            del self._chunks[stream_id]
+            pieces[0] = memoryview(pieces[0])[outcome:]
+        if self._order[0] is lane:
+            self._order.popleft()
+        else:
+            self._order.remove(lane)
+        if not pieces and lane.more is not None:
+            while lane.more and len(pieces) < _MOST_PIECES:
+                pieces.append(lane.more.popleft())
+            if not lane.more:
+                lane.more = None
+        if pieces:
+            self._order.append(lane)
+        else:
+            del self._lanes[stream_id]
 
 
 def write_burst(core: Core, transmit: Transmitter, buffer: Any, now: int, source: Any) -> tuple[int, int]:
@@ -138,35 +190,53 @@ def write_burst(core: Core, transmit: Transmitter, buffer: Any, now: int, source
 def _fill(core: Core, transmit: Transmitter, source: Any) -> int:
     """One datagram with data of as many streams as fit."""
     blocked = -1
+    queue: StreamQueue | None = source if type(source) is StreamQueue else None
     while source is not None:
-        entry = source.next_stream()
-        if entry is None:
-            break
-        stream_id, datav, fin = entry
-        stream: Stream | None = core.streams.find(stream_id)
-        if stream is None or stream.send is None:
-            source.written(stream_id, STREAM_NOT_FOUND)
-            continue
-        send: SendStream = stream.send
-        if not send.is_open():
-            source.written(stream_id, STREAM_SHUT_WR)
-            continue
-        length = vector_length(datav)
-        if not length and not fin and send.any_sent:
-            source.written(stream_id, 0)
-            continue
-        transmit.check_vector(stream, length)
-        flags = WRITE_STREAM_FLAG_MORE | (WRITE_STREAM_FLAG_FIN if fin else 0)
-        outcome = transmit.write(M_STREAM, flags, stream, datav, length, 0)
-        if transmit.ndatalen >= 0:
-            source.written(stream_id, transmit.ndatalen)
-        if outcome == WRITE_MORE:
-            continue
-        if outcome == STREAM_DATA_BLOCKED:
-            if blocked == stream_id:
+        if queue is not None:
+            lane = queue.first()
+            if lane is None:
                 break
-            blocked = stream_id
-            source.written(stream_id, STREAM_DATA_BLOCKED)
-            continue
-        return outcome
+            stream_id = lane.stream_id
+            datav = lane.pieces
+            fin = lane.fin and lane.more is None
+            stream = lane.stream
+            if stream is None or stream.closed:
+                stream = lane.stream = core.streams.find(stream_id)
+        else:
+            entry = source.next_stream()
+            if entry is None:
+                break
+            stream_id, datav, fin = entry
+            stream = core.streams.find(stream_id)
+        taken = 0
+        outcome = 0
+        if stream is None or stream.send is None:
+            taken = STREAM_NOT_FOUND
+        elif not stream.send.is_open():
+            taken = STREAM_SHUT_WR
+        else:
+            send: SendStream = stream.send
+            length = vector_length(datav)
+            if length or fin or not send.any_sent:
+                transmit.check_vector(stream, length)
+                flags = WRITE_STREAM_FLAG_MORE | (WRITE_STREAM_FLAG_FIN if fin else 0)
+                outcome = transmit.write(M_STREAM, flags, stream, datav, length, 0)
+                taken = transmit.ndatalen
+                if outcome == STREAM_DATA_BLOCKED:
+                    if blocked == stream_id:
+                        break
+                    blocked = stream_id
+                    taken = STREAM_DATA_BLOCKED
+                elif outcome != WRITE_MORE:
+                    if taken >= 0:
+                        _report(queue, source, stream_id, taken)
+                    return outcome
+        _report(queue, source, stream_id, taken)
     return transmit.write(M_NOTHING, 0, None, None, 0, 0)
+
+
+def _report(queue: StreamQueue | None, source: Any, stream_id: int, taken: int) -> None:
+    if queue is not None:
+        queue.written(stream_id, taken)
+    else:
+        source.written(stream_id, taken)

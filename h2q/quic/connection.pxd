@@ -52,7 +52,7 @@ cdef class Connection:
     cpdef update_pkt_tx_time(self, int64_t now)
     @cython.locals(core=Core)
     cpdef int64_t read_pkt(self, object datagram, int64_t now, object path=*, int64_t ecn=*) except? -12345
-    @cython.locals(core=Core, outcome=int64_t)
+    @cython.locals(core=Core, outcome=int64_t, prepared=bint)
     cpdef int64_t read_burst(self, object datagrams, int64_t now, object path=*, int64_t ecn=*) except? -12345
     @cython.locals(core=Core, outcome=int64_t, size=int64_t, limited=bint, paths=Migration)
     cdef int64_t _read(self, object datagram, int64_t now, object path, int64_t ecn) except? -12345

@@ -329,10 +329,13 @@ class Connection:
         outcome = 0
         try:
             core.check_no_open_packet()
+            prepared = isinstance(datagrams, list | tuple) and self.receiver.prepare(datagrams)
             for datagram in datagrams:
                 outcome = self._read(datagram, now, path, ecn)
                 if outcome:
                     break
+            if prepared:
+                self.receiver.prepare(())
             return outcome
         finally:
             core.entered = False

@@ -19,7 +19,7 @@ cdef class Core:
     cdef public bint cids_due, is_server, entered, packet_open, tls_completed, handshake_confirmed, peer_greases
     cdef public bint peer_disables_migration
     cdef public bint restart_idle_on_send, greases
-    cdef public int64_t ack_delay_exponent, max_ack_delay, max_tx_udp_payload_size, keep_alive_timeout
+    cdef public int64_t ack_delay_exponent, max_ack_delay, max_tx_udp_payload_size, keep_alive_timeout, working
     cdef public int64_t state, now, version, key_phase, peer_payload_size, peer_ack_delay_exponent
     cdef public int64_t peer_idle_timeout, max_datagram_size, skip_pn
     cdef public int64_t last_activity, last_packet

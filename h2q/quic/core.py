@@ -73,6 +73,7 @@ class Core:
         "token",
         "version",
         "work",
+        "working",
     )
 
     def __init__(self, config: Config, callbacks: Any, is_server: bool) -> None:
@@ -136,6 +137,7 @@ class Core:
         self.restart_idle_on_send = True
         #: Streams that have something to say besides new data.
         self.work: deque[Stream] = deque()
+        self.working = 0
         self.stats = Stats()
 
     def space(self, index: int) -> PacketSpace:
@@ -179,6 +181,7 @@ class Core:
         if not stream.queued:
             stream.queued = True
             self.work.append(stream)
+            self.working += 1
 
     def push_control(self, kind: int, data: bytes, value: int) -> None:
         """A control frame of the application space waits to be sent, and is sent again until it is acknowledged."""

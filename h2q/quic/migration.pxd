@@ -5,7 +5,7 @@ from .._quic cimport pack_path_challenge, pack_path_response
 from .core cimport Core
 from .feedback cimport Feedback
 from .loss cimport Recovery
-from .path cimport Path
+from .path cimport Path, PathResponses
 
 cdef int64_t MOST_PATHS, NEVER
 
@@ -13,7 +13,8 @@ cdef int64_t MOST_PATHS, NEVER
 cdef class Migration:
     cdef Core core
     cdef Feedback feedback
-    cdef readonly object responses, validator
+    cdef readonly PathResponses responses
+    cdef readonly object validator
     cdef readonly Path fallback, arrival
     cdef object _fresh, _on_validation
     cdef list _known

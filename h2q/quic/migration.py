@@ -200,16 +200,18 @@ class Migration:
 
     def has_work(self, now: int) -> bool:
         """A challenge, or a response for another path than the one in use, is to be sent."""
-        waiting = self.responses.peek()
-        if waiting is not None and waiting[0] is not self.core.path:
-            return True
+        if self.responses.waiting:
+            waiting = self.responses.peek()
+            if waiting is not None and waiting[0] is not self.core.path:
+                return True
         return self.validator is not None and bool(self.validator.wants_challenge(now))
 
     def response_here(self) -> bytes:
         """The PATH_RESPONSE that goes with other frames on the path in use; empty: none is due."""
-        waiting = self.responses.peek()
-        if waiting is not None and waiting[0] is self.core.path:
-            return pack_path_response(waiting[1])
+        if self.responses.waiting:
+            waiting = self.responses.peek()
+            if waiting is not None and waiting[0] is self.core.path:
+                return pack_path_response(waiting[1])
         return b""
 
     def next_frame(self, now: int) -> tuple[Path, bytes, bytes]:

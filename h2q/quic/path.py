@@ -102,14 +102,15 @@ class PathValidator:
 class PathResponses:
     """The peer's challenges that are to be answered, each on the path on which it came (RFC 9000 section 8.2.2).
 
-    At most ``limit`` wait; later ones are dropped, and counted."""
+    At most ``limit`` wait; later ones are dropped, and counted. ``waiting``: how many there are."""
 
-    __slots__ = ("_limit", "_queue", "dropped")
+    __slots__ = ("_limit", "_queue", "dropped", "waiting")
 
     def __init__(self, limit: int = 8) -> None:
         self._limit = limit
         self._queue: deque[tuple[Path, bytes]] = deque()
         self.dropped = 0
+        self.waiting = 0
 
     def __len__(self) -> int:
         return len(self._queue)
@@ -120,6 +121,7 @@ class PathResponses:
             self.dropped += 1
             return False
         self._queue.append((path, data))
+        self.waiting += 1
         return True
 
     def peek(self) -> tuple[Path, bytes] | None:
@@ -127,7 +129,11 @@ class PathResponses:
 
     def pop(self) -> tuple[Path, bytes] | None:
         """The path and the data of the next PATH_RESPONSE; it is sent once, whatever becomes of it."""
-        return self._queue.popleft() if self._queue else None
+        if not self._queue:
+            return None
+        self.waiting -= 1
+        return self._queue.popleft()
 
     def clear(self) -> None:
         self._queue.clear()
+        self.waiting = 0

@@ -51,6 +51,8 @@ cdef class Receiver:
 
     @cython.locals(core=Core, outcome=int64_t, kind=int64_t, mark=int64_t)
     cdef int64_t datagram(self, object data, int64_t now, int64_t ecn) except? -12345
+    @cython.locals(key=PacketKey)
+    cdef bint prepare(self, object datagrams) except? -1
     @cython.locals(kind=int64_t)
     cdef bint _can_open_kept(self) except? -1
     @cython.locals(core=Core)

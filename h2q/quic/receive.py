@@ -155,6 +155,13 @@ class Receiver:
                         outcome = self._packets(rest, mark)
         return outcome
 
+    def prepare(self, datagrams: Any) -> bool:
+        """A burst is about to be read: what hides its headers is computed at once. Without one: forget it."""
+        key: PacketKey | None = self.core.app.rx_key
+        if key is None:
+            return False
+        return self.reader.prepare_masks(datagrams, len(self.core.scid), key) > 0
+
     def _can_open_kept(self) -> bool:
         for kind, _, _ in self._kept:
             if self._key_for(kind) is not None:

@@ -396,7 +396,7 @@ class Transmitter:
                 return 0
             if app.probes and not (sends or mode == M_DATAGRAM or self.eliciting):
                 self._probe()
-        if sends and send is not None and stream is not None and self.fits and not core.work:
+        if sends and send is not None and stream is not None and self.fits and not core.working:
             offset = send.offset
             room = builder.stream_room(stream.stream_id, offset, allowed)
             if room >= 0 and (room == allowed or room >= MIN_STREAM_PIECE) and (room > 0 or length == 0):
@@ -559,7 +559,7 @@ class Transmitter:
         if self.fits and app.crypto.has_lost:
             self._put_crypto(app)
             self.fits = not app.crypto.has_lost
-        while self.fits and core.work:
+        while self.fits and core.working:
             stream: Stream = core.work[0]
             if not self._put_stream_work(stream):
                 break
@@ -567,8 +567,9 @@ class Transmitter:
             if stream.wants:
                 core.work.append(stream)
             else:
+                core.working -= 1
                 stream.queued = False
-        if self.fits and not core.work:
+        if self.fits and not core.working:
             self._put_max_streams()
 
     def _put_control(self, space: PacketSpace) -> bool:
