@@ -3,6 +3,7 @@ attacks on that, are in test_endpoint_stateless.py."""
 
 from __future__ import annotations
 
+import random
 from typing import Any
 
 import pytest
@@ -567,3 +568,43 @@ def test_an_endpoint_without_connections() -> None:
     assert endpoint.write(bytearray(1200), SECOND) is None
     assert list(endpoint) == [] and endpoint.find(b"12345678") is None
     assert isinstance(endpoint.closed, Ends)
+
+
+# -- a bad network
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_datagrams_that_are_lost_and_come_twice(seed: int) -> None:
+    """Whatever happens to datagrams, all is answered and all is forgotten in the end."""
+    draw = random.Random(seed)
+    server = make_server(
+        retry=draw.choice(["never", "load", "always"]),
+        retry_threshold=draw.choice([0, 1, 100]),
+        config_connection_id_length=draw.choice([4, 8, 20]),
+    )
+    length = server.config.connection_id_length
+    client = quic.Endpoint(quic.Config(connection_id_length=length), closed=Ends())
+    net = Net(server=server, client=client)
+    net.lose = lambda data: draw.random() < 0.15
+    apps = [Asker(draw.randbytes(draw.randrange(1, 4000))) for _ in range(draw.randrange(1, 4))]
+    for app in apps:
+        net.connect(
+            app,
+            versions=draw.choice(VERSIONS),
+            connection_id_length=length,
+            handshake_timeout=0,
+            max_idle_timeout=300 * SECOND,
+        )
+
+    def done() -> bool:
+        if net.log and draw.random() < 0.5:
+            source, target, data = draw.choice(net.log)
+            net.inject(data, source, target)
+        return all(bytes(app.answer) == app.question for app in apps)
+
+    net.run(done)
+    assert server.stats.retries_sent or not server._retry == "always"
+    client.shutdown(quic.CloseError(1, application=True))
+    net.run(lambda: len(server) == len(client) == 0, 700 * SECOND)
+    for endpoint in net.ends.values():
+        check_empty(endpoint)
