@@ -28,12 +28,14 @@ _MOST_HOLES = 64
 class ConnectionId:
     """One connection id, its sequence number, and its stateless reset token (None: none was given)."""
 
-    __slots__ = ("cid", "sequence", "token")
+    __slots__ = ("cid", "known", "sequence", "token")
 
     def __init__(self, cid: bytes, sequence: int, token: bytes | None) -> None:
         self.cid = cid
         self.sequence = sequence
         self.token = token
+        #: The peer has acknowledged it.
+        self.known = False
 
     def __repr__(self) -> str:
         return f"ConnectionId({self.cid.hex()}, {self.sequence})"
@@ -100,6 +102,17 @@ class LocalIds:
         if self.listener is not None:
             self.listener.added(cid)
         return fresh
+
+    def on_acked(self, sequence: int) -> None:
+        """The peer has the NEW_CONNECTION_ID frame with that sequence number."""
+        issued = self._by_sequence.get(sequence)
+        if issued is not None:
+            issued.known = True
+
+    def is_wanted(self, sequence: int) -> bool:
+        """Whether the peer may lack that id, and has not retired it (RFC 9000 section 13.3)."""
+        issued = self._by_sequence.get(sequence)
+        return issued is not None and not issued.known
 
     def ask_to_retire(self) -> None:
         """The frames that follow tell the peer to give up every id that it has so far."""
@@ -294,6 +307,10 @@ class RemoteIds:
         """The packet with that frame is lost: it is sent again."""
         if sequence in self._retiring and sequence not in self._queue:
             self._queue.append(sequence)
+
+    def is_retiring(self, sequence: int) -> bool:
+        """Whether the peer may not know yet that it is retired."""
+        return sequence in self._retiring
 
     def on_retirement_acked(self, sequence: int) -> None:
         self._retiring.discard(sequence)

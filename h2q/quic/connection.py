@@ -359,7 +359,7 @@ class Connection:
         core.recovery.at_amplification_limit = False
         try:
             outcome = self.receiver.datagram(datagram, now, ecn)
-            if core.state == ALIVE and (limited or not core.tls_completed):
+            if core.state == ALIVE and limited:
                 self.lifecycle.catch_up(now)
         except BaseException as exc:
             core.fail(exc)

@@ -12,13 +12,15 @@ from .sent cimport SentFrame, SentPacket, new_frame
 from .space cimport PacketSpace
 from .streams cimport Stream
 
-cdef int64_t MAX_PACKET_NUMBER, T_CRYPTO, T_DATA_BLOCKED, T_DATAGRAM, T_MAX_DATA, T_MAX_STREAM_DATA
+cdef int64_t MAX_PACKET_NUMBER, T_CRYPTO, T_DATA_BLOCKED, T_DATAGRAM, T_HANDSHAKE_DONE, T_MAX_DATA
+cdef int64_t T_MAX_STREAM_DATA
 cdef int64_t T_MAX_STREAMS_BIDI, T_MAX_STREAMS_UNI, T_NEW_CONNECTION_ID, T_RESET_STREAM, T_RETIRE_CONNECTION_ID
 cdef int64_t T_STOP_SENDING, T_STREAM, T_STREAM_DATA_BLOCKED, W_DATA
 
 @cython.final
 cdef class Feedback:
     cdef Core core
+    cdef bint _done_acked
     cdef object _on_acked, _on_close, _on_datagram_acked, _on_datagram_lost, _on_new_cid
 
     @cython.locals(packet=SentPacket)

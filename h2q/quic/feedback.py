@@ -11,6 +11,7 @@ from .constants import (
     T_CRYPTO,
     T_DATA_BLOCKED,
     T_DATAGRAM,
+    T_HANDSHAKE_DONE,
     T_MAX_DATA,
     T_MAX_STREAM_DATA,
     T_MAX_STREAMS_BIDI,
@@ -35,10 +36,20 @@ from .streams import Stream
 class Feedback:
     """Carries the fate of packets to the streams and queues whose frames were in them."""
 
-    __slots__ = ("_on_acked", "_on_close", "_on_datagram_acked", "_on_datagram_lost", "_on_new_cid", "core")
+    __slots__ = (
+        "_done_acked",
+        "_on_acked",
+        "_on_close",
+        "_on_datagram_acked",
+        "_on_datagram_lost",
+        "_on_new_cid",
+        "core",
+    )
 
     def __init__(self, core: Core) -> None:
         self.core = core
+        # The client has HANDSHAKE_DONE.
+        self._done_acked = False
         self._on_acked = core.bind("acked_stream_data_offset")
         self._on_close = core.bind("stream_close")
         self._on_datagram_acked = core.bind("ack_datagram")
@@ -78,6 +89,10 @@ class Feedback:
                 self.close_if_done(stream)
             elif kind == T_RETIRE_CONNECTION_ID:
                 core.remote_ids.on_retirement_acked(frame.value)
+            elif kind == T_NEW_CONNECTION_ID:
+                core.local_ids.on_acked(frame.value)
+            elif kind == T_HANDSHAKE_DONE:
+                self._done_acked = True
             elif kind == T_DATAGRAM and self._on_datagram_acked is not None:
                 core.call(self._on_datagram_acked, frame.value)
             frame = frame.next
@@ -162,6 +177,13 @@ class Feedback:
             return frame.value == core.streams.max_streams(False)
         if kind == T_DATA_BLOCKED:
             return core.send_limit.credit() == 0 and frame.value == core.send_limit.maximum
+        # RFC 9000 section 13.3: until one of the packets that carry it is acknowledged.
+        if kind == T_NEW_CONNECTION_ID:
+            return bool(core.local_ids.is_wanted(frame.value))
+        if kind == T_RETIRE_CONNECTION_ID:
+            return bool(core.remote_ids.is_retiring(frame.value))
+        if kind == T_HANDSHAKE_DONE:
+            return not self._done_acked
         if frame.owner is None:
             return True
         stream: Stream = frame.owner

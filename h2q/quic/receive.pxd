@@ -41,7 +41,7 @@ cdef class Receiver:
     cdef RateLimit glitches
     cdef PacketReader reader
     cdef int64_t now
-    cdef bint eliciting
+    cdef bint eliciting, _hurried
     cdef readonly tuple closed_by_peer
     cdef list _kept
     cdef bytes _known_cid
@@ -79,8 +79,10 @@ cdef class Receiver:
     cdef _common_frame(self, PacketSpace space, int64_t kind)
     @cython.locals(core=Core, reader=PacketReader, recovery=Recovery, delay=int64_t)
     cdef _ack(self, PacketSpace space)
-    @cython.locals(reader=PacketReader, crypto=CryptoStream, ready=bytes)
+    @cython.locals(reader=PacketReader, crypto=CryptoStream, data=bytes, ready=bytes)
     cdef _crypto(self, PacketSpace space)
+    @cython.locals(core=Core)
+    cdef _hurry(self)
     @cython.locals(
         core=Core, reader=PacketReader, streams=Streams, stream=Stream, recv=RecvStream, window=ReceiveWindow,
         growth=int64_t

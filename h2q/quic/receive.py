@@ -80,6 +80,7 @@ class Receiver:
         "_blocked_bidi",
         "_blocked_data",
         "_blocked_uni",
+        "_hurried",
         "_kept",
         "_known_cid",
         "_on_data",
@@ -120,6 +121,7 @@ class Receiver:
         self.eliciting = False
         #: The CONNECTION_CLOSE that arrived: (application?, code, frame type, reason).
         self.closed_by_peer: tuple[bool, int, int, bytes] | None = None
+        self._hurried = False
         #: Packets that came before their keys: (kind, datagram's rest, ECN mark).
         self._kept: list[tuple[int, bytes, int]] = []
         #: The id of ours that the last short header had, as the reader gave it.
@@ -439,9 +441,20 @@ class Receiver:
         """Handshake bytes go to TLS in order; what came too early waits, at most 64 KiB of it."""
         reader = self.reader
         crypto: CryptoStream = space.crypto
-        ready = crypto.receive(reader.offset, reader.data_bytes())
+        data = reader.data_bytes()
+        if space.index == 0 and self.core.is_server and reader.offset + len(data) <= crypto.delivered:
+            self._hurry()
+        ready = crypto.receive(reader.offset, data)
         if ready:
             self.setup.crypto(space.index, ready)
+
+    def _hurry(self) -> None:
+        """The client repeats its hello: our flight was lost, and goes again, once (RFC 9002 section 6.2.3)."""
+        core = self.core
+        if not self._hurried and core.handshake.tx_key is not None:
+            self._hurried = True
+            core.initial.probes = 1
+            core.handshake.probes = 1
 
     def _stream(self) -> None:
         core = self.core
