@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from itertools import cycle, islice
+from itertools import cycle, islice, product
 from typing import Any
 
 import h2q
@@ -192,16 +192,17 @@ class PacketLink(H2qLink):
 
     def small(self, turns: int) -> list[Any]:
         datagrams: list[Any] = []
-        conn, dests, now = self.client, self.dests, self.now
-        work = iter([(stream, piece) for piece in islice(cycle(shared.PIECES), turns) for stream in self.streams])
-        stream, piece = next(work, (-1, ()))
-        while stream >= 0:
-            dest = next(dests)
-            with conn.packet(dest, now) as packet:
+        work = product(islice(cycle(shared.PIECES), turns), self.streams)
+        held: tuple[Any, int] | None = next(work, None)
+        while held is not None:
+            dest = next(self.dests)
+            with self.client.packet(dest, self.now) as packet:
                 put = packet.stream
-                while put(stream, piece) >= 0:
-                    stream, piece = next(work, (-1, ()))
-                    if stream < 0:
+                put(held[1], held[0])
+                held = None
+                for piece, stream in work:
+                    if put(stream, piece) < 0:
+                        held = piece, stream
                         break
             if packet.size <= 0:
                 break

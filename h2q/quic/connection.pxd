@@ -30,21 +30,25 @@ cdef class Connection:
     cdef readonly Lifecycle lifecycle
     cdef public object setup, stream_source, user_data
 
-    @cython.locals(core=Core, stream=Stream, send=SendStream, length=int64_t, mode=int64_t)
+    @cython.locals(outcome=int64_t)
     cpdef tuple writev_stream(self, object dest, int64_t stream_id, object datav, int64_t now, int64_t flags=*)
+    @cython.locals(core=Core, stream=Stream, send=SendStream, length=int64_t, mode=int64_t)
+    cdef int64_t _write_stream(
+        self, object dest, int64_t stream_id, object datav, int64_t now, int64_t flags
+    ) except? -12345
     cpdef tuple write_stream(self, object dest, int64_t stream_id, object data, int64_t now, int64_t flags=*)
-    @cython.locals(core=Core, length=int64_t, room=int64_t, both=int64_t)
+    @cython.locals(core=Core, length=int64_t, room=int64_t, both=int64_t, outcome=int64_t)
     cpdef tuple writev_datagram(self, object dest, int64_t dgram_id, object datav, int64_t now, int64_t flags=*)
     @cython.locals(core=Core)
     cpdef int64_t write_pkt(self, object dest, int64_t now) except? -12345
     cpdef OpenPacket packet(self, object dest, int64_t now, bint padding=*)
     @cython.locals(core=Core)
     cpdef tuple write_burst(self, object buffer, int64_t now, object source=*)
-    @cython.locals(core=Core, transmit=Transmitter, outcome=int64_t)
-    cdef tuple _write(
+    @cython.locals(core=Core, transmit=Transmitter, outcome=int64_t, writing=bint)
+    cdef int64_t _write(
         self, object dest, int64_t now, int64_t mode, int64_t flags, Stream stream, object datav, int64_t length,
         int64_t dgram_id
-    )
+    ) except? -12345
     @cython.locals(core=Core)
     cpdef int64_t write_connection_close(self, object dest, int64_t now, object error=*) except? -12345
     cdef object _own_error(self)

@@ -179,17 +179,23 @@ class Connection:
         After WRITE_MORE, and STREAM_DATA_BLOCKED with the flag, the packet is open: the next write must have the same
         ``dest`` and ``now``; most other calls raise InvalidState until it is complete.
         """
+        outcome = self._write_stream(dest, stream_id, datav, now, flags)
+        return outcome, self.transmit.ndatalen
+
+    def _write_stream(self, dest: Any, stream_id: int, datav: Any, now: int, flags: int) -> int:
+        """``writev_stream``'s outcome; ``ndatalen`` is the transmitter's."""
         core = self.core
         stream: Stream | None = None
         length = 0
         mode = M_NOTHING
         if stream_id != -1:
+            self.transmit.ndatalen = -1
             stream = core.streams.find(stream_id)
             if stream is None:
-                return STREAM_NOT_FOUND, -1
+                return STREAM_NOT_FOUND
             send: SendStream | None = stream.send
             if send is None or not send.is_open():
-                return STREAM_SHUT_WR, -1
+                return STREAM_SHUT_WR
             length = vector_length(datav)
             if length or flags & FLAG_FIN or not send.any_sent:
                 self.transmit.check_vector(stream, length)
@@ -216,8 +222,8 @@ class Connection:
         if not 0 <= dgram_id <= MAX_VARINT:
             raise InvalidArgument(f"dgram_id {dgram_id} is out of range", -201)
         both = (flags & FLAG_MORE) | (FLAG_PADDING if flags & 2 else 0)
-        outcome, accepted = self._write(dest, now, M_DATAGRAM, both, None, datav, length, dgram_id)
-        return outcome, accepted == 0
+        outcome = self._write(dest, now, M_DATAGRAM, both, None, datav, length, dgram_id)
+        return outcome, self.transmit.ndatalen == 0
 
     def write_pkt(self, dest: Any, now: int) -> int:
         """Write what there is besides new data (``ngtcp2_conn_write_pkt``): the datagram's size, or 0.
@@ -227,7 +233,7 @@ class Connection:
         core = self.core
         if core.state != ALIVE:
             return self.lifecycle.repeat_close(dest, now)
-        return self._write(dest, now, M_NOTHING, 0, None, None, 0, 0)[0]
+        return self._write(dest, now, M_NOTHING, 0, None, None, 0, 0)
 
     def packet(self, dest: Any, now: int, padding: bool = False) -> OpenPacket:
         """``with conn.packet(dest, now) as packet``: many small writes in one packet, completed at the end."""
@@ -251,23 +257,26 @@ class Connection:
 
     def _write(
         self, dest: Any, now: int, mode: int, flags: int, stream: Stream | None, datav: Any, length: int, dgram_id: int
-    ) -> tuple[int, int]:
+    ) -> int:
         core = self.core
         transmit = self.transmit
+        writing = False
         core.enter()
         try:
             transmit.begin(dest, now)
-            try:
-                outcome = transmit.write(mode, flags, stream, datav, length, dgram_id)
-            except BaseException as exc:
-                core.fail(exc)
-                transmit.finish()
-                raise
+            writing = True
+            outcome = transmit.write(mode, flags, stream, datav, length, dgram_id)
+            writing = False
             if not core.packet_open:
                 transmit.finish()
-            return outcome, transmit.ndatalen
+        except BaseException as exc:
+            if writing:
+                core.fail(exc)
+                transmit.finish()
+            raise
         finally:
             core.entered = False
+        return outcome
 
     def write_connection_close(self, dest: Any, now: int, error: Any = None) -> int:
         """Write the packets that end the connection (``ngtcp2_conn_write_connection_close``): the datagram's size.
@@ -699,9 +708,8 @@ class OpenPacket:
         flags = FLAG_MORE | self._flags
         if fin:
             flags |= FLAG_FIN
-        outcome, accepted = self._conn.writev_stream(self._dest, stream_id, datav, self._now, flags)
-        self._note(outcome)
-        return accepted
+        self._note(self._conn._write_stream(self._dest, stream_id, datav, self._now, flags))
+        return self._conn.transmit.ndatalen
 
     def datagram(self, dgram_id: int, datav: Any) -> bool:
         """Put a DATAGRAM frame in; False when it did not fit: the packet is full then."""

@@ -40,7 +40,7 @@ cdef class Transmitter:
     cdef int64_t now, dest_size
     cdef SentPacket packet
     cdef bint eliciting, empty, fits, must_pad
-    cdef readonly int64_t ndatalen
+    cdef public int64_t ndatalen
     cdef readonly Path path
     cdef readonly int64_t ecn
     cdef bint _tracks_datagrams
