@@ -33,6 +33,10 @@ from .transmit import PacketNumbersExhausted, Transmitter
 BLACK_HOLE_PTOS = 3
 
 
+#: RFC 9000 section 8.1: with less than this no ACK goes out, and there is no time to wake up for it.
+LEAST_ALLOWANCE = 64
+
+
 class HandshakeTimeout(LocalError):
     """The handshake took longer than ``Config.handshake_timeout`` (NGTCP2_ERR_HANDSHAKE_TIMEOUT)."""
 
@@ -185,7 +189,7 @@ class Lifecycle:
         if deadline:
             due = min(due, deadline)
         acks = core.app.acks.deadline(core.ack_delay())
-        if acks and core.app.tx_key is not None:
+        if acks and core.app.tx_key is not None and core.path.allowance() >= LEAST_ALLOWANCE:
             due = min(due, acks)
         if core.mtu.expiry:
             due = min(due, core.mtu.expiry)

@@ -194,7 +194,7 @@ class Migration:
 
     def expiry(self) -> int:
         """When ``on_timer``, or the next challenge, is due."""
-        return NEVER if self.validator is None else self.validator.expiry()
+        return NEVER if self.validator is None else self.validator.expiry(self.core.now)
 
     # -- what is to be sent ---------------------------------------------------------------------------------
 

@@ -94,9 +94,10 @@ class PathValidator:
     def has_failed(self, now: int) -> bool:
         return now >= self.deadline and not self.path.validated
 
-    def expiry(self) -> int:
-        """When to look at it again: for the next challenge, or for the end."""
-        return min(self.next_time, self.deadline)
+    def expiry(self, now: int) -> int:
+        """When to look at it again: for the next challenge, or for the end. A challenge that is due already has no
+        time: it goes with the next write, and what holds that back (pacing, the window) has its own."""
+        return self.next_time if now < self.next_time < self.deadline else self.deadline
 
 
 class PathResponses:

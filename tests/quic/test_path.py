@@ -52,8 +52,8 @@ def test_challenges_differ_and_slow_down() -> None:
         if validator.wants_challenge(now):
             times.append(now)
             challenges.append(validator.challenge(now))
-        assert now < validator.expiry() <= validator.deadline
-        now = validator.expiry()
+        assert now < validator.expiry(now) <= validator.deadline
+        now = validator.expiry(now)
     assert 3 <= len(challenges) <= MOST_CHALLENGES
     assert len(set(challenges)) == len(challenges) and {len(data) for data in challenges} == {8}
     gaps = [later - earlier for earlier, later in zip(times, times[1:], strict=False)]
@@ -82,6 +82,14 @@ def test_validation_takes_three_ptos() -> None:
     assert validator.deadline == 5 + 3 * PTO
     assert not validator.has_failed(validator.deadline - 1)
     assert validator.has_failed(validator.deadline)
+
+
+def test_a_challenge_that_cannot_be_sent_yet_is_no_reason_to_wake_up() -> None:
+    validator = make_validator(Path(), now=10)
+    assert validator.wants_challenge(10)
+    assert validator.expiry(10) == validator.deadline
+    validator.challenge(20)
+    assert 20 < validator.expiry(20) == validator.next_time < validator.deadline
 
 
 def test_challenges_are_bounded() -> None:

@@ -5,8 +5,8 @@ A ``Link`` is one direction; ``Network`` keeps what is under way, in the order o
 
 import heapq
 import random
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field, replace
 
 MILLISECOND = 1_000_000
 SECOND = 1_000_000_000
@@ -29,7 +29,8 @@ class Conditions:
 
     ``rate``: bytes a second, 0 without limit; ``queue``: bytes that wait for it at most, what finds it full is lost;
     ``reorder``: the probability to be held back by up to ``reorder_delay``, so that others overtake;
-    ``mtu``: what is larger is lost."""
+    ``mtu``: what is larger is lost; ``congested``: the probability of the mark of congestion (ECN-CE), ``bleach``: all
+    ECN marks are taken away."""
 
     delay: int = 10 * MILLISECOND
     jitter: int = 0
@@ -42,6 +43,8 @@ class Conditions:
     duplicate: float = 0.0
     corrupt: float = 0.0
     mtu: int = 65535
+    congested: float = 0.0
+    bleach: bool = False
 
 
 @dataclass
@@ -56,6 +59,18 @@ class Counts:
     duplicated: int = 0
     corrupted: int = 0
     held_back: int = 0
+    marked: int = 0
+
+
+@dataclass(frozen=True)
+class Envelope:
+    """What is written on a datagram: the address that it comes from, and its ECN mark."""
+
+    source: Hashable = None
+    ecn: int = 0
+
+
+NOT_ECT, ECT_0, CE = 0, 2, 3
 
 
 class Link:
@@ -70,13 +85,13 @@ class Link:
         self._in_burst = False
         self._burst_began = 0
 
-    def send(self, datagram: bytes, now: int) -> list[tuple[int, bytes]]:
-        """The arrivals of a datagram sent at ``now``: (time, bytes), none when it is lost."""
+    def send(self, datagram: bytes, now: int, ecn: int = NOT_ECT) -> list[tuple[int, bytes, int]]:
+        """The arrivals of a datagram sent at ``now``: (time, bytes, ECN mark), none when it is lost."""
         conditions, counts, draw = self.conditions, self.counts, self._random
         counts.sent += 1
         # Every datagram draws the same numbers, whatever became of those before: one change moves little else.
-        loss, burst_step, burst_loss, corrupt, duplicate, reorder, held, jitter, again = (
-            draw.random() for _ in range(9)
+        loss, burst_step, burst_loss, corrupt, duplicate, reorder, held, jitter, again, mark = (
+            draw.random() for _ in range(10)
         )
         position = draw.getrandbits(32)
         if conditions.burst is not None:
@@ -112,10 +127,15 @@ class Link:
         else:
             # Jitter alone does not reorder.
             arrival = self._last_arrival = max(arrival, self._last_arrival)
-        arrivals = [(arrival, datagram)]
+        if conditions.bleach:
+            ecn = NOT_ECT
+        elif ecn == ECT_0 and mark < conditions.congested:
+            counts.marked += 1
+            ecn = CE
+        arrivals = [(arrival, datagram, ecn)]
         if duplicate < conditions.duplicate:
             counts.duplicated += 1
-            arrivals.append((arrival + int(again * conditions.reorder_delay), datagram))
+            arrivals.append((arrival + int(again * conditions.reorder_delay), datagram, ecn))
         counts.delivered += len(arrivals)
         return arrivals
 
@@ -144,27 +164,27 @@ class Network:
     #: ``keep(number, side, datagram)``: False drops the datagram.
     keep: Filter | None = None
     number: int = 0
-    _under_way: list[tuple[int, int, int, bytes]] = field(default_factory=list)
+    _under_way: list[tuple[int, int, int, bytes, Envelope]] = field(default_factory=list)
     _order: int = 0
 
-    def send(self, side: int, datagram: bytes, now: int) -> None:
+    def send(self, side: int, datagram: bytes, now: int, envelope: Envelope | None = None) -> None:
         number = self.number
         self.number += 1
         if self.keep is not None and not self.keep(number, side, datagram):
             return
-        for arrival, data in self.links[side].send(datagram, now):
+        envelope = envelope or Envelope()
+        for arrival, data, ecn in self.links[side].send(datagram, now, envelope.ecn):
             self._order += 1
-            heapq.heappush(self._under_way, (arrival, self._order, 1 - side, data))
+            heapq.heappush(self._under_way, (arrival, self._order, 1 - side, data, replace(envelope, ecn=ecn)))
 
     def next_arrival(self) -> int | None:
         return self._under_way[0][0] if self._under_way else None
 
-    def arrived(self, now: int) -> list[tuple[int, bytes]]:
-        """(side, datagram) of everything that has arrived by ``now``, in order."""
+    def arrived(self, now: int) -> list[tuple[int, bytes, Envelope]]:
+        """(side, datagram, envelope) of everything that has arrived by ``now``, in order."""
         found = []
         while self._under_way and self._under_way[0][0] <= now:
-            _, _, side, data = heapq.heappop(self._under_way)
-            found.append((side, data))
+            found.append(heapq.heappop(self._under_way)[2:])
         return found
 
     def __len__(self) -> int:

@@ -31,6 +31,7 @@ DAY = datetime.timedelta(days=1)
 ALPN = ("sim",)
 CLOSE_CODE = 0x1234
 ABORT_CODE = 0x77
+MOST_REBINDINGS = 3
 
 
 def _name(text: str) -> x509.Name:
@@ -138,6 +139,8 @@ class Scenario:
     #: DATAGRAM frames that each side sends, and how often (of the steps) a side updates its keys.
     datagrams: tuple[int, int] = (0, 0)
     key_updates: float = 0.0
+    #: How often (of the steps) the client's address changes, ``MOST_REBINDINGS`` times at most.
+    rebindings: float = 0.0
 
     @classmethod
     def from_seed(cls, seed: int, largest: int = 256 * 1024) -> Scenario:
@@ -154,6 +157,10 @@ class Scenario:
         settings = (_settings(draw), _settings(draw))
         versions = draw.choice(((VERSION_1, VERSION_2), (VERSION_1,), (VERSION_2, VERSION_1)))
         settings[CLIENT]["versions"] = versions
+        rebindings = draw.choice((0.0, 0.0, 0.0, 0.0, 0.0, 0.02))
+        if rebindings:
+            # A server's data find the client again only when it sends something.
+            settings[CLIENT]["keep_alive_timeout"] = 2 * SECOND
         kinds = list(HANDSHAKES)
         weights = [10, *[1] * (len(kinds) - 1)]
         return cls(
@@ -167,6 +174,7 @@ class Scenario:
             draw.choice((CLIENT, SERVER)),
             (draw.randrange(100), draw.randrange(100)) if draw.random() < 0.3 else (0, 0),
             draw.choice((0.0, 0.0, 0.02, 0.3)),
+            rebindings,
         )
 
     def world(self, keep: Filter | None = None) -> World:
@@ -224,7 +232,7 @@ class Scenario:
         world.run(lambda: all(end is None or not open_streams(end) for end in world.ends))
         self._check_rest(world)
         error = quic.CloseError(CLOSE_CODE, application=True, reason=b"done")
-        world.close(self.closer, error)
+        world.run(lambda: world.close(self.closer, error))
         closer, other = world.ends[self.closer], world.ends[1 - self.closer]
         assert closer is not None and other is not None
         world.run(lambda: bool(closer.ended and other.ended))
@@ -262,6 +270,7 @@ class Work:
         self.world = world
         self._draw = random.Random(f"{scenario.seed} work")
         self._key_updates = scenario.key_updates
+        self._rebindings = scenario.rebindings
         self.contents = [transfer.content() for transfer in scenario.transfers]
         self.kinds = [transfer.kind for transfer in scenario.transfers]
         self.waiting = [number for number, kind in enumerate(self.kinds) if kind != "push"]
@@ -296,6 +305,9 @@ class Work:
                 self.of_push[stream_id] = number
                 server.app.send_file(stream_id, self.contents[number])
             self._abort(server)
+            if client.app.confirmed and self._draw.random() < self._rebindings:
+                if self.world.rebindings < MOST_REBINDINGS:
+                    self.world.rebind()
             if self._draw.random() < self._key_updates:
                 with contextlib.suppress(InvalidState):
                     self._draw.choice((client, server)).conn.initiate_key_update()
@@ -385,4 +397,6 @@ def _conditions(draw: random.Random) -> Conditions:
         conditions = replace(conditions, corrupt=draw.choice((0.005, 0.05)))
     if draw.random() < 0.3:
         conditions = replace(conditions, mtu=draw.choice((1200, 1280, 1400, 1452)))
+    if draw.random() < 0.3:
+        conditions = replace(conditions, bleach=draw.random() < 0.3, congested=draw.choice((0.0, 0.01, 0.1)))
     return conditions

@@ -1,7 +1,7 @@
 """The simulated network does what its conditions say, and the same for the same seed."""
 
 import pytest
-from sim.network import MILLISECOND, SECOND, Burst, Conditions, Link, Network, corrupted
+from sim.network import MILLISECOND, SECOND, Burst, Conditions, Envelope, Link, Network, corrupted
 
 
 def arrivals(conditions: Conditions, count: int = 2000, size: int = 1000, gap: int = MILLISECOND, seed: int = 1):
@@ -12,7 +12,7 @@ def arrivals(conditions: Conditions, count: int = 2000, size: int = 1000, gap: i
         datagram = number.to_bytes(4, "big").ljust(size, b"\0")
         found += [
             (time, int.from_bytes(data[:4], "big"), time - number * gap, data)
-            for time, data in link.send(datagram, number * gap)
+            for time, data, _ in link.send(datagram, number * gap)
         ]
     found.sort(key=lambda one: one[0])
     return link.counts, [one[1:] for one in found]
@@ -109,6 +109,23 @@ def test_mtu() -> None:
     assert arrivals(Conditions(mtu=999))[0].too_large == 2000
 
 
+def test_ecn_marks() -> None:
+    link = Link(Conditions(congested=0.1), 1)
+    marks = [link.send(b"x", 0, 2)[0][2] for _ in range(1000)]
+    assert set(marks) == {2, 3} and 50 < marks.count(3) == link.counts.marked < 150
+    # Congestion shows on those alone that say that their sender understands the mark.
+    assert {link.send(b"x", 0, 0)[0][2] for _ in range(100)} == {0}
+    link = Link(Conditions(bleach=True, congested=1.0), 1)
+    assert {link.send(b"x", 0, 2)[0][2] for _ in range(100)} == {0}
+
+
+def test_envelopes_arrive() -> None:
+    network = Network((Link(Conditions(), 1), Link(Conditions(bleach=True), 1)))
+    network.send(0, b"x", 0, Envelope("here", 2))
+    network.send(1, b"y", 0, Envelope("there", 2))
+    assert [found[2] for found in network.arrived(SECOND)] == [Envelope("here", 2), Envelope("there", 0)]
+
+
 def test_two_directions() -> None:
     network = Network((Link(Conditions(delay=5), 1), Link(Conditions(delay=3), 2)))
     assert network.next_arrival() is None
@@ -116,7 +133,7 @@ def test_two_directions() -> None:
     network.send(1, b"to zero", 0)
     assert len(network) == 2 and network.next_arrival() == 3
     assert network.arrived(2) == []
-    assert network.arrived(5) == [(0, b"to zero"), (1, b"to one")]
+    assert [found[:2] for found in network.arrived(5)] == [(0, b"to zero"), (1, b"to one")]
     assert network.arrived(100) == [] and len(network) == 0
 
 
@@ -131,7 +148,7 @@ def test_datagrams_are_dropped_by_number() -> None:
     for number in range(4):
         network.send(number % 2, b"%d" % number, 0)
     assert seen == [(number, number % 2, b"%d" % number) for number in range(4)]
-    assert [data for _, data in network.arrived(SECOND)] == [b"0", b"2", b"3"]
+    assert [data for _, data, _ in network.arrived(SECOND)] == [b"0", b"2", b"3"]
 
 
 class Parrot:
@@ -154,7 +171,7 @@ def test_dumb_endpoints_get_everything_through() -> None:
             network.send(0, datagram, now)
         now += 100 * MILLISECOND
         while (arrival := network.next_arrival()) is not None and arrival <= now:
-            for side, data in network.arrived(arrival):
+            for side, data, _ in network.arrived(arrival):
                 if side == 1:
                     network.send(1, data, arrival)
                 else:

@@ -7,12 +7,13 @@ something happens that must not.
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from sim.network import SECOND, Network
+from sim.network import SECOND, Envelope, Network
 
 from h2q import quic
 from h2q.quic.path import Path
@@ -28,7 +29,7 @@ WRITE_MORE = int(quic.Error.WRITE_MORE)
 NEVER = (1 << 63) - 1
 
 #: A run that needs more steps than this goes round in circles.
-MOST_STEPS = 200_000
+MOST_STEPS = 50_000
 
 
 class Failure(AssertionError):
@@ -240,6 +241,10 @@ class World:
         self.network = network
         self.ends: list[End | None] = [client, None]
         self._make_server = make_server
+        #: Where the client is, as the server sees it: a NAT may give it another port at any time.
+        self.client_address = ADDRESSES[CLIENT]
+        self.rebindings = 0
+        self._paths: dict[tuple[str, int], Path] = {}
         self.now = SECOND
         self._limit = self.now + limit
         self._steps = 0
@@ -292,12 +297,13 @@ class World:
             raise self.failure("not done in time")
         # A timer may be due already; time does not go back.
         self.now = max(self.now, time)
-        arrived: list[list[bytes]] = [[], []]
-        for side, data in self.network.arrived(self.now):
-            arrived[side].append(data)
-        for side, datagrams in enumerate(arrived):
-            if datagrams:
-                self._deliver(side, datagrams)
+        arrived: list[list[tuple[bytes, Envelope]]] = [[], []]
+        for side, data, envelope in self.network.arrived(self.now):
+            arrived[side].append((data, envelope))
+        for side, letters in enumerate(arrived):
+            # What is read in one call has come the same way, with the same mark.
+            for envelope, group in itertools.groupby(letters, lambda letter: letter[1]):
+                self._deliver(side, [data for data, _ in group], envelope)
         for side, end in enumerate(self.ends):
             if end is not None and not end.ended and end.conn.get_expiry() <= self.now:
                 self._expire(side, end)
@@ -305,30 +311,41 @@ class World:
     def _expiry(self, end: End) -> int:
         return NEVER if end.ended else int(end.conn.get_expiry())
 
-    def _deliver(self, side: int, datagrams: list[bytes]) -> None:
+    def rebind(self) -> None:
+        """The client's NAT forgets it: what it sends comes from another port, and nothing reaches it at the old one."""
+        host, port = self.client_address
+        self.client_address = host, port + 1
+        self.rebindings += 1
+        self.note(CLIENT, f"is at port {port + 1}")
+
+    def _deliver(self, side: int, datagrams: list[bytes], envelope: Envelope) -> None:
         while self.ends[side] is None and datagrams:
             datagram = datagrams.pop(0)
             end = self.ends[side] = self._make_server(datagram, self.now)
             if end is not None:
-                self._read(side, end, [datagram])
+                self._read(side, end, [datagram], envelope)
                 if not end.conn.stats.packets_received:
                     # Nothing in it was authentic: it was made for a connection id that nobody chose.
                     self.ends[side] = None
         end = self.ends[side]
         if end is not None:
-            self._read(side, end, datagrams)
+            self._read(side, end, datagrams, envelope)
 
-    def _read(self, side: int, end: End, datagrams: list[bytes]) -> None:
+    def _read(self, side: int, end: End, datagrams: list[bytes], envelope: Envelope) -> None:
+        path = end.path
+        if side == SERVER and envelope.source != path.remote:
+            source: Any = envelope.source
+            path = self._paths.setdefault(source, Path(path.local, source))
         for datagram in datagrams:
             self.note(side, f"receives {len(datagram)}")
             end.bytes_in += len(datagram)
         if end.ended:
             return
         if end.app.habits.batch:
-            end.conn.read_burst(datagrams, self.now, end.path)
+            end.conn.read_burst(datagrams, self.now, path, envelope.ecn)
         else:
             for datagram in datagrams:
-                end.conn.read_pkt(datagram, self.now, end.path)
+                end.conn.read_pkt(datagram, self.now, path, envelope.ecn)
 
     def _expire(self, side: int, end: End) -> None:
         outcome = end.conn.handle_expiry(self.now)
@@ -362,6 +379,9 @@ class World:
             return
         end.bytes_out += len(datagram)
         # RFC 9000 section 8.1: three times what came, until the client has shown its address.
+        conn = end.conn
+        closed = conn.in_closing or conn.in_draining
+        path = conn.path if closed else conn.tx_path
         if side == SERVER and not end.path.validated and end.bytes_out > 3 * end.bytes_in:
             raise self.failure(f"{end.bytes_out} bytes sent for {end.bytes_in} received from an unvalidated address")
         # RFC 9000 section 14.1: what holds an Initial packet of the client is padded.
@@ -369,13 +389,23 @@ class World:
             raise self.failure(f"the client sends an Initial packet in a datagram of {len(datagram)} bytes")
         self.note(side, f"sends {len(datagram)}")
         self._digest.update(b"%d %d %d\n" % (self.now, side, len(datagram)))
-        self.network.send(side, datagram, self.now)
+        if side == SERVER and path.remote != self.client_address:
+            return
+        source = self.client_address if side == CLIENT else ADDRESSES[SERVER]
+        self.network.send(side, datagram, self.now, Envelope(source, 0 if closed else conn.tx_ecn))
 
-    def close(self, side: int, error: Any) -> None:
-        """One end closes the connection."""
+    def close(self, side: int, error: Any) -> bool:
+        """One end closes the connection; False while its peer is at an address to which it may send nothing."""
         end = self.ends[side]
         assert end is not None
-        self._send(side, end, bytes(end.dest[: end.conn.write_connection_close(end.dest, self.now, error)]))
+        try:
+            size = end.conn.write_connection_close(end.dest, self.now, error)
+        except quic.BufferTooSmall:
+            if end.conn.path.validated or end.conn.path.allowance() > 100:
+                raise
+            return False
+        self._send(side, end, bytes(end.dest[:size]))
+        return True
 
 
 def is_initial(datagram: bytes) -> bool:
