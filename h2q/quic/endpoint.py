@@ -9,7 +9,7 @@ import heapq
 import hmac
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -21,9 +21,13 @@ from .burst import StreamQueue
 from .config import Config
 from .connection import Connection
 from .constants import (
+    ALIVE,
     DRAINING,
     DROP_CONN,
     IDLE_CLOSE,
+    IS_CLOSED,
+    IS_CLOSING,
+    IS_DRAINING,
     MILLISECOND,
     MIN_INITIAL_DATAGRAM,
     NEVER,
@@ -232,6 +236,40 @@ class Endpoint:
         """
         if not isinstance(path, Path):
             raise TypeError(f"path must be a Path, not {type(path).__name__}")
+        entry = self._route(datagram, path, now)
+        if entry is None:
+            return None
+        self._read(entry, entry.conn.read_pkt, datagram, path, now, ecn)
+        return entry.conn
+
+    def receive_burst(self, datagrams: Iterable[Any], path: Path, now: int, ecn: int = 0) -> list[Connection]:
+        """``receive`` for datagrams that came together from one address, as UDP_GRO brings them, but cheaper: those
+        for one connection that follow each other are one ``read_burst``. The connections that took them."""
+        if not isinstance(path, Path):
+            raise TypeError(f"path must be a Path, not {type(path).__name__}")
+        found: list[Connection] = []
+        current: _Entry | None = None
+        taken: list[Any] = []
+        try:
+            for datagram in datagrams:
+                entry = self._route(datagram, path, now)
+                if entry is None:
+                    continue
+                if entry is not current:
+                    last, batch = current, taken
+                    current, taken = entry, []
+                    if last is not None:
+                        found.append(last.conn)
+                        self._read(last, last.conn.read_burst, batch, path, now, ecn)
+                taken.append(datagram)
+        finally:
+            if current is not None:
+                found.append(current.conn)
+                self._read(current, current.conn.read_burst, taken, path, now, ecn)
+        return found
+
+    def _route(self, datagram: Any, path: Path, now: int) -> _Entry | None:
+        """The connection that a datagram is for, perhaps a new one; None: it has been dealt with."""
         header = parse_header(datagram, self.config.connection_id_length)
         self.stats.datagrams_received += 1
         if header is None:
@@ -240,25 +278,22 @@ class Endpoint:
         entry = self._routes.get(header[2])
         if entry is None and header[0] == P_SHORT:
             entry = self._resets.get(self._digest(bytes(memoryview(datagram).cast("B")[-16:])))
-        if entry is None:
-            entry = self._first(header, datagram, path, now)
-            if entry is None:
-                return None
-        elif not entry.conn.path.is_same(path):
-            # Paths count bytes: one that the caller uses for several connections must not become one of theirs.
-            path = Path(path.local, path.remote)
-        else:
-            path = entry.conn.path
+        return self._first(header, datagram, path, now) if entry is None else entry
+
+    def _read(self, entry: _Entry, read: Callable[..., Any], data: Any, path: Path, now: int, ecn: int) -> None:
         conn = entry.conn
+        known = conn.path
+        # Paths count bytes: one that the caller uses for several connections must not become one of theirs.
+        path = known if known.is_same(path) else Path(path.local, path.remote)
         self._ready[entry] = None
-        if conn.core.failure is not None and not (conn.in_closing or conn.in_draining or conn.is_closed):
+        core = conn.core
+        if core.failure is not None and core.state == ALIVE:
             # It came together with what ended the connection: ``write`` has yet to say so.
-            return conn
+            return
         try:
-            self._guard(entry, now, conn.read_pkt, datagram, now, path, ecn)
+            self._guard(entry, read, data, now, path, ecn)
         finally:
             self._settle(entry, now)
-        return conn
 
     def _first(
         self, header: tuple[int, int, bytes, bytes, bytes], datagram: Any, path: Path, now: int
@@ -542,32 +577,34 @@ class Endpoint:
 
     def _write(self, entry: _Entry, buffer: Any, now: int) -> tuple[int, int]:
         conn = entry.conn
+        core = conn.core
         result: Any = (0, 0)
-        if not (conn.in_closing or conn.in_draining or conn.is_closed):
-            if conn.core.failure is None and entry.close is None:
-                result = self._guard(entry, now, conn.write_burst, buffer, now) or (0, 0)
-                if result[0]:
-                    conn.update_pkt_tx_time(now)
-            if conn.core.failure is not None or entry.close is not None:
-                result = self._write_close(entry, buffer, now)
-            self._settle(entry, now)
-        elif conn.in_closing:
+        if core.state == ALIVE and core.failure is None and entry.close is None:
+            result = self._guard(entry, conn.write_burst, buffer, now) or (0, 0)
+            if result[0]:
+                conn.update_pkt_tx_time(now)
+        if core.state == ALIVE and (core.failure is not None or entry.close is not None):
+            size = self._write_close(entry, buffer, now)
+            if size:
+                # ``closed`` hears of it at the next turn: what it raises must not keep this from being sent.
+                self._schedule(entry, now)
+                return size, size
+        elif core.state == IS_CLOSING:
             size = conn.write_pkt(buffer, now)
             result = size, size
+        self._settle(entry, now)
         return result  # type: ignore[no-any-return]
 
-    def _write_close(self, entry: _Entry, buffer: Any, now: int) -> tuple[int, int]:
+    def _write_close(self, entry: _Entry, buffer: Any, now: int) -> int:
         conn = entry.conn
         error = None if conn.core.failure is not None else entry.close
         try:
-            size = conn.write_connection_close(buffer, now, error)
+            return conn.write_connection_close(buffer, now, error)
         except LocalError:
             # Nothing can be said to the peer: there are no keys, or its address has got its share.
-            self._end(entry, conn.core.failure)
             self._forget(entry)
-            return 0, 0
-        self._end(entry, conn.core.failure)
-        return size, size
+            self._end(entry, conn.core.failure)
+            return 0
 
     # -- time -----------------------------------------------------------------------------------------------
 
@@ -599,15 +636,15 @@ class Endpoint:
             return
         self._ready[entry] = None
         try:
-            outcome = self._guard(entry, now, conn.handle_expiry, now)
+            outcome = self._guard(entry, conn.handle_expiry, now)
             if outcome == IDLE_CLOSE:
                 self._end(entry, IDLE_CLOSE)
         finally:
             self._settle(entry, now)
         if conn.core.failure is not None and not conn.handshake_completed and conn in self._entries:
             # A handshake that does not end: whoever began it waits no more.
-            self._end(entry, conn.core.failure)
             self._forget(entry)
+            self._end(entry, conn.core.failure)
 
     def _schedule(self, entry: _Entry, now: int, tried: bool = False) -> None:
         """Put a connection's timer where it belongs. One that moves back stays where it is until it is looked at."""
@@ -630,7 +667,7 @@ class Endpoint:
 
     # -- ends -----------------------------------------------------------------------------------------------
 
-    def _guard(self, entry: _Entry, now: int, call: Callable[..., Any], *arguments: Any) -> Any:
+    def _guard(self, entry: _Entry, call: Callable[..., Any], *arguments: Any) -> Any:
         """Call a connection. What ends it is not the program's business here: ``write`` tells the peer."""
         try:
             return call(*arguments)
@@ -648,25 +685,26 @@ class Endpoint:
         conn = entry.conn
         if conn not in self._entries:
             return
-        if conn.is_closed:
-            self._end(entry, conn.core.failure)
+        core = conn.core
+        if core.state == IS_CLOSED:
             self._forget(entry)
+            self._end(entry, core.failure)
             return
-        if conn.in_draining:
-            self._end(entry, DRAINING if conn.close_error is None else conn.close_error)
-        elif conn.in_closing:
-            self._end(entry, conn.core.failure)
-        elif conn.handshake_completed:
+        if core.state == ALIVE and core.tls_completed:
             if entry.half_open:
                 entry.half_open = False
                 self.half_open -= 1
-            if entry.token_due and not conn.core.packet_open:
+            if entry.token_due and not core.packet_open:
                 entry.token_due = False
                 if self._new_tokens:
                     conn.submit_new_token(self._keys.address_token(conn.path.remote, self._wall_clock()))
-        if entry.changes != conn.core.remote_ids.changes:
+        if entry.changes != core.remote_ids.changes:
             self._note_resets(entry)
         self._schedule(entry, now)
+        if core.state == IS_DRAINING:
+            self._end(entry, DRAINING if conn.close_error is None else conn.close_error)
+        elif core.state == IS_CLOSING:
+            self._end(entry, core.failure)
 
     def _end(self, entry: _Entry, reason: Any) -> None:
         """``closed`` hears of it once."""

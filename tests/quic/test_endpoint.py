@@ -7,7 +7,19 @@ import random
 from typing import Any
 
 import pytest
-from endpointkit import CLIENT, NEVER, SERVER, Asker, Echo, Ends, Net, check_empty, make_client, make_server
+from endpointkit import (
+    CLIENT,
+    NEVER,
+    SERVER,
+    Asker,
+    Echo,
+    Ends,
+    Net,
+    check_empty,
+    first_datagram,
+    make_client,
+    make_server,
+)
 from tlskit import client_config, server_config
 
 from h2q import quic
@@ -608,3 +620,77 @@ def test_datagrams_that_are_lost_and_come_twice(seed: int) -> None:
     net.run(lambda: len(server) == len(client) == 0, 700 * SECOND)
     for endpoint in net.ends.values():
         check_empty(endpoint)
+
+
+# -- many datagrams in one call
+
+
+def test_receive_burst_is_receive_for_many() -> None:
+    server = make_server()
+    client = make_client()
+    apps = [Asker(bytes((65 + number,)) * 3000) for number in range(3)]
+    path = quic.Path(CLIENT, SERVER)
+    now = SECOND
+    for app in apps:
+        client.connect(app, quic.Config(tls=client_config()), path, now)
+    buffer = bytearray(65535)
+
+    def write(endpoint: Any) -> list[bytes]:
+        found = []
+        while (sent := endpoint.write(buffer, now)) is not None:
+            found += [bytes(buffer[at : min(at + sent.segment, sent.size)]) for at in range(0, sent.size, sent.segment)]
+        return found
+
+    rounds = 0
+    while not all(bytes(app.answer) == app.question for app in apps):
+        rounds += 1
+        assert rounds < 2000
+        for source, target, back in ((client, server, quic.Path(SERVER, CLIENT)), (server, client, path)):
+            datagrams = write(source)
+            # Noise in between is nobody's.
+            datagrams.insert(len(datagrams) // 2, b"noise")
+            took = target.receive_burst(datagrams, back, now)
+            assert set(took) <= set(target)
+            assert all(first is not second for first, second in zip(took, took[1:], strict=False))
+        now = max(now, min(server.get_expiry(), client.get_expiry()))
+        for endpoint in (server, client):
+            endpoint.handle_expiry(now)
+    assert len(server) == len(client) == 3
+    with pytest.raises(TypeError, match="path"):
+        server.receive_burst([], None, now)
+
+
+def test_receive_burst_reads_what_came_before_a_fault() -> None:
+    """``accept`` raises for the second client: the first has its connection, and its datagram was read."""
+    calls = []
+
+    def accept(incoming: Any) -> Any:
+        calls.append(incoming)
+        if len(calls) > 1:
+            raise LookupError("no such thing")
+        return Echo()
+
+    server = make_server(accept)
+    first, second = first_datagram(), first_datagram()
+    with pytest.raises(LookupError):
+        server.receive_burst([first, first, second, second], quic.Path(SERVER, CLIENT), SECOND)
+    [conn] = server
+    assert conn.stats.packets_received == 1 and conn.stats.duplicates == 1
+
+
+def test_closed_that_raises_leaves_nothing_behind() -> None:
+    def closed(conn: Any, reason: Any) -> None:
+        raise LookupError("no such thing")
+
+    net = joined()
+    app = Asker()
+    conn = net.connect(app)
+    net.run(lambda: bool(app.answer))
+    for endpoint in net.ends.values():
+        endpoint.closed = closed
+    net.ends[CLIENT].close(conn)
+    for _ in net.ends:
+        with pytest.raises(LookupError):
+            net.flush()
+            raise AssertionError("nobody raised")
+    run_out(net)
