@@ -1,5 +1,6 @@
 """Handshakes with ngtcp2's example programs, which speak h3 alone, as their logs tell them."""
 
+import base64
 import re
 from pathlib import Path
 
@@ -178,3 +179,18 @@ def test_key_update(certificates: Certificates, tmp_path: Path) -> None:
         log = gtlsclient(server.port, "--exit-on-all-streams-close", "--key-update=5ms", "--delay-stream=40ms")
         check_client_log(log)
         assert re.search(r"pkt tx .*type=1RTT k=1", log) and re.search(r"pkt rx .*type=1RTT k=1", log)
+
+
+@pytest.mark.rfc("9000", "8.1.3")
+def test_server_gives_a_token(certificates: Certificates, tmp_path: Path) -> None:
+    """What gtlsclient keeps of NEW_TOKEN saves the next connection from this host a Retry. It fails to read its own
+    file itself."""
+    token = tmp_path / "token"
+    with serving(tmp_path, quic.Config(tls=certificates.server_tls(alpn=H3)), retry="always") as server:
+        log = gtlsclient(server.port, "--exit-on-all-streams-close", f"--token-file={token}")
+        check_client_log(log)
+        assert re.search(r"frm rx \d+ 1RTT NEW_TOKEN", log)
+        content = base64.b64decode("".join(token.read_text().split("-----")[2].split()))
+        handshake(server.port, quic.Config(tls=certificates.client_tls(alpn=H3), token=content))
+        stats = server.server.endpoint.stats
+        assert stats.connections_accepted == 2 and stats.retries_sent == 1
