@@ -72,6 +72,21 @@ def test_a_connection(retry: str, versions: tuple[int, ...]) -> None:
     assert len(server.closed.reasons) == len(client.closed.reasons) == 1
 
 
+@pytest.mark.parametrize("ours", VERSIONS, ids=["v1 first", "v2 first"])
+@pytest.mark.parametrize("theirs", [*VERSIONS, (VERSION_1,), (VERSION_2,)], ids=["v1+v2", "v2+v1", "v1", "v2"])
+@pytest.mark.rfc("9368", "2.3")
+def test_the_clients_version_is_used(ours: tuple[int, ...], theirs: tuple[int, ...]) -> None:
+    """Whatever the server would like better: it does not upgrade connections."""
+    net = joined(config_versions=ours)
+    app = Asker()
+    conn = net.connect(app, versions=theirs)
+    net.run(lambda: bool(app.answer))
+    [peer] = net.ends[SERVER]
+    assert conn.version == peer.version == theirs[0]
+    assert peer.peer_parameters.version_information.chosen == theirs[0]
+    assert conn.peer_parameters.version_information.available == ours
+
+
 @pytest.mark.rfc("9000", "5.2")
 def test_many_connections_between_two_sockets() -> None:
     net = joined()
