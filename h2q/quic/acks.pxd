@@ -22,7 +22,6 @@ cdef class AckTracker:
     @cython.locals(last=int64_t, index=int64_t)
     cdef bint _is_out_of_order(self, int64_t pn) except -1
     cpdef bint wants_ack(self, int64_t now, int64_t delay=*) except -1
-    cpdef request_ack(self)
     cpdef int64_t deadline(self, int64_t delay=*) except? -12345
     cpdef int64_t ack_delay(self, int64_t now) except? -12345
     cpdef int64_t on_ack_sent(self, int64_t now) except? -12345

@@ -110,11 +110,6 @@ class AckTracker:
             return False
         return self._immediate or now >= self.deadline(delay)
 
-    def request_ack(self) -> None:
-        """The next packet carries an ACK frame, if there is an ack-eliciting packet that none has reported."""
-        if self._first_time >= 0:
-            self._immediate = True
-
     def deadline(self, delay: int = -1) -> int:
         """When an ACK frame is due; 0: no packet asks for one."""
         if self._first_time < 0:

@@ -303,11 +303,6 @@ class RemoteIds:
         """The sequence number that the next RETIRE_CONNECTION_ID frame carries; -1: there is none to send."""
         return self._queue.popleft() if self._queue else -1
 
-    def on_retirement_lost(self, sequence: int) -> None:
-        """The packet with that frame is lost: it is sent again."""
-        if sequence in self._retiring and sequence not in self._queue:
-            self._queue.append(sequence)
-
     def is_retiring(self, sequence: int) -> bool:
         """Whether the peer may not know yet that it is retired."""
         return sequence in self._retiring

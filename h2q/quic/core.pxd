@@ -15,7 +15,7 @@ cdef int64_t ALIVE, MAX_PACKET_NUMBER, NEVER
 
 @cython.final
 cdef class Core:
-    cdef public object config, callbacks, conn, failure, close_error, local_ids, remote_ids, keys, paths, work
+    cdef public object config, callbacks, conn, failure, local_ids, remote_ids, keys, paths, work
     cdef public bint cids_due, is_server, entered, packet_open, tls_completed, handshake_confirmed, peer_greases
     cdef public bint peer_disables_migration
     cdef public bint restart_idle_on_send, greases

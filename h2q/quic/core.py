@@ -28,7 +28,6 @@ class Core:
         "app",
         "callbacks",
         "cids_due",
-        "close_error",
         "config",
         "conn",
         "datagrams",
@@ -91,7 +90,6 @@ class Core:
         self.state = ALIVE
         #: What has ended the connection; ``write_connection_close`` tells the peer.
         self.failure: BaseException | None = None
-        self.close_error: Any = None
         #: A call that does I/O is under way, perhaps in another thread, perhaps in a callback's caller.
         self.entered = False
         #: A packet waits for more (WRITE_MORE).

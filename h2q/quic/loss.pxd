@@ -105,7 +105,6 @@ cdef class Recovery:
     cdef bint _address_is_validated(self) except -1
     @cython.locals(state=LossSpace, packet=SentPacket)
     cpdef discard_space(self, int64_t space)
-    cpdef withdraw(self, int64_t space)
     @cython.locals(packet=SentPacket)
     cdef _withdraw(self, LossSpace state)
     @cython.locals(ring=PacketRing, packet=SentPacket)

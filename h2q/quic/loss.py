@@ -726,11 +726,6 @@ class Recovery:
         state.clear()
         self.pto_count = 0
 
-    def withdraw(self, space: int) -> None:
-        """What was sent was not processed (Retry, refused 0-RTT): it goes to ``lost``, and is no sign of congestion."""
-        self._forget()
-        self._withdraw(self.space(space))
-
     def _withdraw(self, state: LossSpace) -> None:
         for packet in state._ring.packets():
             self._remove(state, packet)

@@ -62,12 +62,9 @@ cdef class Streams:
     cpdef Stream for_peer_frame(self, int64_t stream_id, bint to_send_side)
     cpdef close(self, Stream stream)
     @cython.locals(stream=Stream)
-    cpdef restart(self)
-    @cython.locals(stream=Stream)
     cpdef set_peer_parameters(
         self, int64_t bidi_local, int64_t bidi_remote, int64_t uni, int64_t max_streams_bidi, int64_t max_streams_uni
     )
-    cpdef forget_peer_parameters(self)
     @cython.locals(ids=LocalIds)
     cpdef bint raise_max_streams(self, bint bidi, int64_t maximum) except -1
     @cython.locals(ids=LocalIds)

@@ -266,18 +266,6 @@ class Streams:
         if self.auto_extend and not stream.is_local:
             self.extend_max_streams(stream.is_bidi, 1)
 
-    def restart(self) -> None:
-        """All streams are gone, and ids begin anew: the server has rejected early data (RFC 9001 section 4.6.2)."""
-        for stream in self._table.values():
-            stream.closed = True
-        self._table.clear()
-        self.opened.clear()
-        self._last = None
-        self._local_bidi.opened = 0
-        self._local_uni.opened = 0
-        self._peer_bidi.begin()
-        self._peer_uni.begin()
-
     def set_peer_parameters(
         self, bidi_local: int, bidi_remote: int, uni: int, max_streams_bidi: int, max_streams_uni: int
     ) -> None:
@@ -296,14 +284,6 @@ class Streams:
                     stream.send.raise_limit(bidi_remote)
                 else:
                     stream.send.raise_limit(bidi_local)
-
-    def forget_peer_parameters(self) -> None:
-        """Remembered parameters do not hold (a rejected 0-RTT): the next ``set_peer_parameters`` starts from 0."""
-        self._send_bidi_local = 0
-        self._send_bidi_remote = 0
-        self._send_uni = 0
-        self._local_bidi.maximum = 0
-        self._local_uni.maximum = 0
 
     def raise_max_streams(self, bidi: bool, maximum: int) -> bool:
         """MAX_STREAMS: True when we may open more than before (RFC 9000 section 4.6: others are ignored)."""

@@ -24,7 +24,7 @@ from .space cimport PacketSpace
 from .stats cimport Stats
 from .streams cimport Stream, Streams
 
-cdef int64_t ALIVE, IS_CLOSING, M_DATAGRAM, M_NOTHING, M_STREAM, MAX_PACKET_NUMBER, MIN_COALESCED_PAYLOAD
+cdef int64_t ALIVE, IS_CLOSING, M_DATAGRAM, M_STREAM, MAX_PACKET_NUMBER, MIN_COALESCED_PAYLOAD
 cdef int64_t MIN_INITIAL_DATAGRAM, MIN_PACKET_EXPANSION, MIN_STREAM_PIECE, NOT_ECT, P_HANDSHAKE, P_INITIAL, T_CRYPTO
 cdef int64_t T_DATA_BLOCKED, T_DATAGRAM, T_MAX_DATA, T_MAX_STREAM_DATA, T_MAX_STREAMS_BIDI, T_MAX_STREAMS_UNI
 cdef int64_t T_RESET_STREAM, T_STOP_SENDING, T_STREAM, T_STREAM_DATA_BLOCKED, TAG_LENGTH, W_BLOCKED, W_DATA
@@ -138,4 +138,3 @@ cdef class Transmitter:
     cdef drop_open_packet(self)
     @cython.locals(send=SendStream, limit=int64_t)
     cdef check_vector(self, Stream stream, int64_t length)
-    cdef int64_t nothing(self) except? -12345

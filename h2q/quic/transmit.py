@@ -23,7 +23,6 @@ from .constants import (
     ALIVE,
     IS_CLOSING,
     M_DATAGRAM,
-    M_NOTHING,
     M_STREAM,
     MAX_PACKET_NUMBER,
     MIN_COALESCED_PAYLOAD,
@@ -792,7 +791,3 @@ class Transmitter:
         limit = MAX_PACKET_NUMBER - length
         if send is not None and (send.offset > limit or self.core.send_limit.sent > limit):
             raise InvalidArgument("more than 2^62 - 1 bytes on a stream or a connection", -201)
-
-    def nothing(self) -> int:
-        """A write without new data."""
-        return self.write(M_NOTHING, 0, None, None, 0, 0)

@@ -65,8 +65,6 @@ def test_nothing_is_sent_for_packets_that_do_not_elicit_it() -> None:
     receive(tracker, 0, 2, 4, 6, 1, eliciting=False, ecn=CE)
     assert not tracker.wants_ack(100 * SECOND)
     assert tracker.deadline() == 0
-    tracker.request_ack()
-    assert not tracker.wants_ack(100 * SECOND)
     # They are reported when something else is.
     assert tracker.has_unsent
     assert ranges_of(tracker) == [(6, 6), (4, 4), (0, 2)]
@@ -194,17 +192,6 @@ def test_ranges_take_bounded_memory() -> None:
     assert tracker.ranges.count == 32
     assert tracker.ranges.largest == tracker.largest() == 19_998
     assert tracker.is_duplicate(1)
-
-
-def test_an_ack_may_be_asked_for() -> None:
-    tracker = AckTracker(10)
-    tracker.request_ack()
-    assert not tracker.wants_ack(SECOND)
-    receive(tracker, 0)
-    assert not tracker.wants_ack(SECOND)
-    tracker.request_ack()
-    assert tracker.wants_ack(SECOND)
-    assert tracker.on_ack_sent(SECOND) == 0
 
 
 class AckMachine(RuleBasedStateMachine):

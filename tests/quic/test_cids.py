@@ -256,18 +256,6 @@ def test_a_peer_that_leaves_holes() -> None:
     assert sequence < 300
 
 
-def test_a_lost_retirement_goes_out_again() -> None:
-    ids = make_remote(2)
-    ids.rotate()
-    assert retirements(ids) == [0]
-    ids.on_retirement_lost(0)
-    ids.on_retirement_lost(0)
-    assert retirements(ids) == [0]
-    ids.on_retirement_acked(0)
-    ids.on_retirement_lost(0)
-    assert retirements(ids) == []
-
-
 @pytest.mark.rfc("9000", "10.3.1")
 def test_resets_count_for_ids_in_use_alone() -> None:
     ids = make_remote(3)

@@ -581,20 +581,6 @@ def test_retry_begins_anew() -> None:
     assert send(recovery, 1, space=INITIAL)[0].pn == 2
 
 
-@pytest.mark.rfc("9002", "6.4")
-def test_refused_early_data_is_no_sign_of_congestion() -> None:
-    recovery = make(server=False, confirmed=False)
-    sent = send(recovery, 0, 3)
-    for one in sent:
-        one.add(SentFrame(8, None, one.pn, 1))
-    recovery.withdraw(APPLICATION)
-    assert [one.pn for one in recovery.lost] == [0, 1, 2]
-    assert all(one.first is not None for one in recovery.lost)
-    assert recovery.congestion_events == recovery.lost_packets == recovery.bytes_in_flight == 0
-    send(recovery, 1)
-    assert ack(recovery, [3], 50 * MS) == ([3], [])
-
-
 @pytest.mark.rfc("9000", "9.4")
 def test_the_old_path_says_nothing_of_the_new_one() -> None:
     recovery, now = primed()

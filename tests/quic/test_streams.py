@@ -195,23 +195,6 @@ class TestParameters:
         assert (early.send.limit, early_uni.send.limit, theirs.send.limit) == (25, 30, 15)
         assert client.open(True).send.limit == 25 and client.open(False) is None
 
-    @pytest.mark.rfc("9001", "4.6.2")
-    def test_rejected_early_data_leaves_nothing(self):
-        client = streams(True)
-        stream = client.open(True)
-        client.for_peer_frame(1, False)
-        client.extend_max_streams(True, 5)
-        client.next_max_streams(True)
-        client.restart()
-        client.forget_peer_parameters()
-        assert stream.closed and len(client) == 0 and client.opened == [] and client.find(0) is None
-        assert client.open(True) is None and client.max_streams(True) == 10
-        client.set_peer_parameters(1, 2, 3, 1, 0)
-        again = client.open(True)
-        assert again.stream_id == 0 and again.send.limit == 2 and client.open(True) is None
-        assert client.for_peer_frame(1, False) is not None
-        client._check()
-
 
 class TestCost:
     def test_closed_streams_leave_nothing(self):
