@@ -67,6 +67,12 @@ def configuration(side, seed=1, security=None, **settings):
     return quic.Config(tls=tls_configs(security or Security())[side], **settings)
 
 
+class Marked(bytes):
+    """A datagram and its ECN mark."""
+
+    ecn = 0
+
+
 def datagrams(conn, now, size=1500, stream_id=-1, data=b"", fin=False):
     """Everything that the connection has to send; the first packets carry the data of the stream."""
     dest = bytearray(size)
@@ -85,17 +91,30 @@ def datagrams(conn, now, size=1500, stream_id=-1, data=b"", fin=False):
             raise AssertionError(f"writev_stream: {written}")
         if not written:
             return made
-        made.append(bytes(dest[:written]))
+        made.append(Marked(dest[:written]))
+        made[-1].ecn = conn.tx_ecn
         if len(made) > 5000:
             raise AssertionError("the connection writes without end")
 
 
 class Pair:
     """A client and a server. ``sides[0]`` is the client. Datagrams travel for DELAY; nothing is lost unless ``keep``,
-    called with (side that sends, datagram), says so."""
+    called with (side that sends, datagram), says so. ``marks``: the network carries ECN marks."""
 
-    def __init__(self, client=None, server=None, *, confirmed=True, seed=1, security=None, settings=({}, {}), **both):
+    def __init__(
+        self,
+        client=None,
+        server=None,
+        *,
+        confirmed=True,
+        seed=1,
+        security=None,
+        marks=False,
+        settings=({}, {}),
+        **both,
+    ):
         self.now = SECOND
+        self.marks = marks
         self.apps = [client or Recorder(), server or Recorder()]
         configs = [configuration(side, seed, security, **both | settings[side]) for side in (0, 1)]
         self.paths = [quic.Path(ADDRESSES[side], ADDRESSES[1 - side]) for side in (0, 1)]
@@ -126,7 +145,8 @@ class Pair:
         """Datagrams arrive at a side, those that ``keep`` lets through."""
         for datagram in waiting:
             if self.keep(1 - side, datagram):
-                self.sides[side].read_pkt(datagram, self.now, self.paths[side])
+                mark = getattr(datagram, "ecn", 0) if self.marks else 0
+                self.sides[side].read_pkt(bytes(datagram), self.now, self.paths[side], mark)
 
     def exchange(self, to_server=(), to_client=(), rounds=60):
         """What waits is delivered, and what is answered, until both are silent."""

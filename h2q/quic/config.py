@@ -48,7 +48,8 @@ class Config:
     ecn: bool = True
     #: Send the QUIC bit as a random value where the peer allows it (RFC 9287).
     grease_quic_bit: bool = True
-    #: The first packet number of each space.
+    #: The first packet number of each space, below 2^31 - 2^16: as long as nothing is acknowledged, 4 bytes of a packet
+    #: number reach to 2^31.
     initial_packet_number: int = 0
     #: The token of an earlier NEW_TOKEN frame (client).
     token: bytes = b""
@@ -107,7 +108,7 @@ class Config:
         self._check_range("max_ack_delay", 0, ((1 << 14) - 1) * MILLISECOND)
         self._check_range("ack_thresh", 1, 256)
         self._check_range("initial_rtt", 1000, 100 * SECOND)
-        self._check_range("initial_packet_number", 0, (1 << 31) - 1)
+        self._check_range("initial_packet_number", 0, (1 << 31) - (1 << 16))
         if not callable(self.random):
             raise TypeError("random must be callable")
         if not callable(self.congestion) and self.congestion not in _CONGESTION:

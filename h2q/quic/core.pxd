@@ -45,6 +45,7 @@ cdef class Core:
     cpdef int64_t datagram_limit(self) except? -1
     cpdef int64_t datagram_floor(self) except? -1
     cpdef set_datagram_size(self, int64_t size)
+    cpdef search_mtu(self)
     @cython.locals(recovery=Recovery)
     cpdef int64_t pto(self) except? -1
     @cython.locals(delay=int64_t)

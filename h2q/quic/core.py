@@ -209,6 +209,14 @@ class Core:
         self.max_datagram_size = size
         self.recovery.congestion.set_mtu(size)
 
+    def search_mtu(self) -> None:
+        """Nothing is known of the path's size: begin at the least, and look for more where that is wanted."""
+        config = self.config
+        self.mtu = MtuSearch()
+        self.set_datagram_size(self.datagram_floor())
+        if config.pmtud and not config.no_tx_udp_payload_size_shaping:
+            self.mtu.start(min(config.max_tx_udp_payload_size, self.peer_payload_size))
+
     def pto(self) -> int:
         """The probe timeout of the application space, without backoff."""
         recovery = self.recovery

@@ -12,6 +12,7 @@ from .sent cimport SentFrame, SentPacket, new_frame
 from .space cimport PacketSpace
 from .streams cimport Stream
 
+cdef int64_t MIN_INITIAL_DATAGRAM
 cdef int64_t MAX_PACKET_NUMBER, T_CRYPTO, T_DATA_BLOCKED, T_DATAGRAM, T_HANDSHAKE_DONE, T_MAX_DATA
 cdef int64_t T_MAX_STREAM_DATA
 cdef int64_t T_MAX_STREAMS_BIDI, T_MAX_STREAMS_UNI, T_NEW_CONNECTION_ID, T_RESET_STREAM, T_RETIRE_CONNECTION_ID
@@ -23,7 +24,7 @@ cdef class Feedback:
     cdef bint _done_acked
     cdef object _on_acked, _on_close, _on_datagram_acked, _on_datagram_lost, _on_new_cid
 
-    @cython.locals(packet=SentPacket)
+    @cython.locals(packet=SentPacket, large=bint)
     cdef packets(self, int64_t space, list acked, list lost)
     @cython.locals(
         core=Core, owner=PacketSpace, frame=SentFrame, kind=int64_t, crypto=CryptoStream, stream=Stream,

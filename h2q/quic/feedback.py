@@ -8,6 +8,7 @@ from .._quic import pack_new_connection_id, pack_retire_connection_id
 from ..errors import CallbackFailure
 from .constants import (
     MAX_PACKET_NUMBER,
+    MIN_INITIAL_DATAGRAM,
     T_CRYPTO,
     T_DATA_BLOCKED,
     T_DATAGRAM,
@@ -60,11 +61,16 @@ class Feedback:
 
     def packets(self, space: int, acked: list[SentPacket], lost: list[SentPacket]) -> None:
         """The packets that an ACK frame, or the loss timer, has decided about."""
+        large = False
         for packet in acked:
             self.acked(space, packet)
         for packet in lost:
             self.core.stats.packets_lost += 1
+            if packet.size > MIN_INITIAL_DATAGRAM and not packet.is_probe:
+                large = True
             self.lost(packet)
+        if large and self.core.mtu.on_large_lost():
+            self.core.set_datagram_size(self.core.mtu.size)
 
     def acked(self, space: int, packet: SentPacket) -> None:
         """A packet has arrived: its frames need no more care."""
@@ -72,8 +78,11 @@ class Feedback:
         if packet.largest_ack >= 0:
             owner: PacketSpace = core.space(space)
             owner.acks.on_ack_of_ack(packet.largest_ack)
-        if packet.is_probe and core.mtu.on_acked(packet.size):
-            core.set_datagram_size(packet.size)
+        if packet.size > MIN_INITIAL_DATAGRAM:
+            if not packet.is_probe:
+                core.mtu.on_large_acked()
+            elif core.mtu.on_acked(packet.size):
+                core.set_datagram_size(packet.size)
         frame = packet.first
         while frame is not None:
             kind = frame.kind

@@ -168,8 +168,7 @@ class Setup:
         if self._completed is not None:
             core.call(self._completed)
         self._report_limits()
-        if core.config.pmtud and not core.config.no_tx_udp_payload_size_shaping:
-            core.mtu.start(min(core.config.max_tx_udp_payload_size, core.peer_payload_size))
+        core.search_mtu()
         if core.is_server:
             core.push_control(T_HANDSHAKE_DONE, HANDSHAKE_DONE, 0)
             self.confirm()

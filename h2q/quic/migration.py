@@ -106,7 +106,6 @@ class Migration:
         if not same_host:
             # RFC 9000 section 9.4: what was measured belongs to the old path.
             self._start_over()
-            core.set_datagram_size(core.datagram_floor())
         if core.remote_ids.rotate():
             core.dcid = core.remote_ids.current.cid
             self.feedback.retire_connection_ids()
@@ -116,6 +115,7 @@ class Migration:
         """What was measured belongs to the old path; what was sent before that one counts as lost."""
         recovery: Recovery = self.core.recovery
         recovery.on_new_path()
+        self.core.search_mtu()
         self.feedback.packets(2, [], recovery.lost)
 
     # -- our own moves --------------------------------------------------------------------------------------
@@ -146,7 +146,6 @@ class Migration:
             core.dcid = core.remote_ids.current.cid
             self.feedback.retire_connection_ids()
         self._start_over()
-        core.set_datagram_size(core.datagram_floor())
 
     def _forget_fresh(self) -> None:
         if self._fresh is not None:

@@ -11,13 +11,15 @@ from .constants import MIN_INITIAL_DATAGRAM
 SIZES = (1406, 1342, 1232, 1444, 1452)
 #: A size that was lost this often does not fit.
 ATTEMPTS = 3
+#: So often in a row large packets were lost, while small ones arrived: the path carries them no more.
+LOSSES = 3
 
 
 class MtuSearch:
     """``size`` is the largest datagram known to arrive. A search ends when no candidate is left between that and what
     has failed; ``limit`` bounds it."""
 
-    __slots__ = ("_attempts", "_at", "_failed", "_limit", "_sizes", "expiry", "size", "started")
+    __slots__ = ("_attempts", "_at", "_failed", "_limit", "_losses", "_sizes", "expiry", "size", "started")
 
     def __init__(self) -> None:
         self.size = MIN_INITIAL_DATAGRAM
@@ -29,6 +31,7 @@ class MtuSearch:
         self._at = 0
         self._attempts = 0
         self._failed = 0
+        self._losses = 0
 
     def start(self, limit: int) -> None:
         """Look for more, up to ``limit`` bytes."""
@@ -75,6 +78,18 @@ class MtuSearch:
         if self._attempts >= ATTEMPTS and self._at < len(self._sizes):
             self._failed = self._sizes[self._at]
             self._seek()
+
+    def on_large_acked(self) -> None:
+        """A packet has arrived that is larger than what every path carries."""
+        self._losses = 0
+
+    def on_large_lost(self) -> bool:
+        """Acknowledgements of other packets say that such packets are lost: True when that makes a black hole."""
+        self._losses += 1
+        if self._losses < LOSSES:
+            return False
+        self._losses = 0
+        return self.on_black_hole()
 
     def on_black_hole(self) -> bool:
         """Full datagrams arrive no more (RFC 8899 section 4.3): back to the least, and up again below what failed."""

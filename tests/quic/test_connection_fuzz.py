@@ -521,7 +521,7 @@ class Machine(RuleBasedStateMachine):
             if self.open[side]:
                 outcome, _ = self.conn(side).writev_stream(self.open[side], -1, [], self.pair.now)
                 self.queues[side].append(bytes(self.open[side][:outcome]))
-            self.pair.now += MILLISECOND
+        self.pair.now += DELAY
         for side in (0, 1):
             self.pair.read(1 - side, [datagram for datagram in self.queues[side] if datagram])
         self.pair.settle(300 * SECOND)

@@ -371,7 +371,7 @@ def _settings(draw: random.Random) -> dict[str, Any]:
         settings["ack_thresh"] = draw.choice((1, 4, 10))
         settings["max_ack_delay"] = draw.choice((1, 10, 100)) * MILLISECOND
     if draw.random() < 0.2:
-        settings["initial_packet_number"] = draw.randrange(1 << 31)
+        settings["initial_packet_number"] = draw.randrange(1 << 31) & 0x7FFE_FFFF
     if draw.random() < 0.2:
         settings["active_connection_id_limit"] = draw.choice((2, 8))
     return settings
