@@ -373,8 +373,9 @@ class Connection:
         except BaseException as exc:
             core.fail(exc)
             raise
-        if core.state == IS_DRAINING:
-            self.lifecycle.drain(now)
+        finally:
+            if core.state == IS_DRAINING:
+                self.lifecycle.drain(now)
         return outcome
 
     # -- time -----------------------------------------------------------------------------------------------

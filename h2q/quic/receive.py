@@ -317,23 +317,20 @@ class Receiver:
         if kind == P_SHORT:
             while frame >= 0:
                 self._app_frame(frame)
-                if core.state == IS_DRAINING:
-                    # Behind CONNECTION_CLOSE nothing counts any more.
-                    return DRAINING
                 frame = reader.next_frame()
         else:
             while frame >= 0:
                 if frame not in HANDSHAKE_FRAMES:
                     raise TransportFault(f"frame {frame:#x} in a packet of the handshake", PROTOCOL_VIOLATION, frame)
                 self._common_frame(space, frame)
-                if core.state == IS_DRAINING:
-                    return DRAINING
                 frame = reader.next_frame()
         paths: Migration = core.paths
         if paths.arrival is not core.path and kind == P_SHORT:
             paths.on_packet(reader.is_probing(), pn > space.acks.largest(), now)
         if not space.discarded:
             space.acks.received(pn, self.eliciting, ecn, now)
+        if core.state == IS_DRAINING:
+            return DRAINING
         return 0
 
     # -- frames ---------------------------------------------------------------------------------------------

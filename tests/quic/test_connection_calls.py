@@ -533,10 +533,11 @@ def test_every_callback_is_known():
     assert len(CALLBACKS) >= 20 and "recv_stream_data" in CALLBACKS
 
 
-def test_reading_a_burst_stops_at_what_is_not_bytes():
+def test_a_burst_with_something_that_is_no_datagram():
     pair = Pair()
     sent = datagrams(pair.client, pair.now, stream_id=pair.client.open_bidi_stream(), data=b"x")
     with pytest.raises(TypeError):
         pair.server.read_burst([*sent, None], pair.now)
+    assert pair.server.read_burst(sent, pair.now) == 0
     assert bytes(pair.apps[1].data[0]) == b"x" and pair.server.core.failure is None
     assert pair.server.read_burst(iter(()), pair.now) == 0
