@@ -45,6 +45,7 @@ cdef class Transmitter:
     cdef readonly int64_t ecn
     cdef bint _tracks_datagrams
     cdef int64_t _grease, _grease_left
+    cdef object _dest
     cdef object _on_stop_sending, _on_remote_bidi, _on_remote_uni
 
     @cython.locals(core=Core, closing=bint, limit=int64_t)

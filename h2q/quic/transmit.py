@@ -84,6 +84,7 @@ class Transmitter:
     """Writes datagrams, packet by packet. A packet that stays open keeps its state here between calls."""
 
     __slots__ = (
+        "_dest",
         "_grease",
         "_grease_left",
         "_on_remote_bidi",
@@ -112,6 +113,7 @@ class Transmitter:
         self.now = 0
         #: The room in the caller's buffer, as far as it matters.
         self.dest_size = 0
+        self._dest: Any = None
         #: The packet being filled: its record; whether it elicits an acknowledgement; whether it has no frame yet;
         #: whether everything that was queued has found room in it; whether its datagram must have 1,200 bytes.
         self.packet: SentPacket | None = None
@@ -141,7 +143,7 @@ class Transmitter:
             closing = core.state == IS_CLOSING
             raise ConnectionClosing("the connection is closing", -223 if closing else -224)
         if core.packet_open:
-            if now != self.now or not self.builder.same(dest):
+            if now != self.now or (dest is not self._dest and not self.builder.same(dest)):
                 raise InvalidState("a packet is open: the same dest and now are to be used until it is complete", -204)
             return
         if core.failure is not None:
@@ -149,6 +151,7 @@ class Transmitter:
         # A probe of the MTU may be larger than what is sent otherwise.
         limit = core.datagram_limit()
         self.builder.start(dest, max(limit, core.mtu.probe()))
+        self._dest = dest
         self.dest_size = self.builder.limit
         self.builder.limit = min(limit, self.dest_size)
         self.now = core.now = now
@@ -215,6 +218,7 @@ class Transmitter:
         """The datagram is complete, or given up: ``dest`` goes back to the caller."""
         self.core.packet_open = False
         self.packet = None
+        self._dest = None
         self.builder.release()
 
     def _needs_initial(self) -> bool:
