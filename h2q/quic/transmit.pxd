@@ -86,7 +86,8 @@ cdef class Transmitter:
         self, int64_t mode, int64_t flags, Stream stream, object datav, int64_t length, int64_t dgram_id
     ) except? -12345
     @cython.locals(
-        core=Core, builder=PacketBuilder, paths=Migration, path=Path, dcid=bytes, frame=bytes, app=PacketSpace, usual=int64_t,
+        core=Core, builder=PacketBuilder, paths=Migration, path=Path, dcid=bytes, frame=bytes, app=PacketSpace,
+        usual=int64_t,
         largest=int64_t, keys=Keys
     )
     cdef int64_t _write_path_datagram(self) except? -1
