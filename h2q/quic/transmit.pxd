@@ -87,8 +87,7 @@ cdef class Transmitter:
     ) except? -12345
     @cython.locals(
         core=Core, builder=PacketBuilder, paths=Migration, path=Path, dcid=bytes, frame=bytes, app=PacketSpace,
-        usual=int64_t,
-        largest=int64_t, keys=Keys
+        usual=int64_t, largest=int64_t, keys=Keys
     )
     cdef int64_t _write_path_datagram(self) except? -1
     @cython.locals(core=Core, builder=PacketBuilder, size=int64_t, usual=int64_t, packet=SentPacket)
