@@ -49,7 +49,8 @@ async def stranger(talk: Talk, context: ssl.SSLContext | None = None) -> AsyncIt
     finally:
         server.close()
         for writer in writers:
-            writer.transport.abort()
+            if not writer.transport.is_closing():
+                writer.transport.abort()
         await asyncio.sleep(0.01)
 
 

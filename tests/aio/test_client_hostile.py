@@ -53,7 +53,8 @@ async def attack(send: Callable[[asyncio.StreamWriter], None], timeout: float = 
     finally:
         server.close()
         for writer in writers:
-            writer.transport.abort()
+            if not writer.transport.is_closing():
+                writer.transport.abort()
         await asyncio.sleep(0)
     return None
 

@@ -229,7 +229,7 @@ def test_no_subclass_in_python():
 
 def test_no_other_class_protects_packets():
     gc.collect()
-    assert [cls for cls in PacketKey.__subclasses__() if cls.__module__.startswith("h2q")] == []
+    assert [cls for cls in PacketKey.__subclasses__() if cls.__module__.startswith("h2q.")] == []
 
 
 def test_threads_that_share_a_key_seal_right_or_are_refused():
