@@ -74,7 +74,9 @@ def kernel() -> list[Extension]:
 
 
 def engines() -> list[Extension]:
-    return [extension(source, RELEASE_ARGS, []) for source in engine_sources()]
+    # Their checks are Cython's; optimizing behind them would cost minutes of compilation and find nothing.
+    args = ["-O1", "-g0"] if CHECKED else RELEASE_ARGS
+    return [extension(source, args, []) for source in engine_sources()]
 
 
 class BuildLayers(build_ext):

@@ -19,6 +19,9 @@ hypothesis.settings.register_profile(
     suppress_health_check=[hypothesis.HealthCheck.too_slow],
 )
 hypothesis.settings.register_profile(
+    "short", parent=hypothesis.settings.get_profile("default"), max_examples=20
+)
+hypothesis.settings.register_profile(
     "ci", parent=hypothesis.settings.get_profile("default"), max_examples=150, print_blob=True
 )
 hypothesis.settings.register_profile(
