@@ -22,7 +22,7 @@ hypothesis.settings.register_profile(
     "short", parent=hypothesis.settings.get_profile("default"), max_examples=20
 )
 hypothesis.settings.register_profile(
-    "ci", parent=hypothesis.settings.get_profile("default"), max_examples=150, print_blob=True
+    "ci", parent=hypothesis.settings.get_profile("default"), max_examples=100, print_blob=True
 )
 hypothesis.settings.register_profile(
     "soak",
