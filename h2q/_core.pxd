@@ -23,6 +23,8 @@ cdef inline void put_head(
     put_u32(p + 5, stream_id)
 
 
+cdef bytes _as_bytes(object data)
+
 cpdef bytes pack_frame_head(int64_t length, int64_t type, int64_t flags, int64_t stream_id)
 cpdef bytes pack_frame(int64_t type, int64_t flags, int64_t stream_id, object payload)
 cpdef bytes pack_rst_stream(int64_t stream_id, int64_t error_code)

@@ -12,6 +12,7 @@ from libc.stdint cimport int64_t, uint8_t, uint64_t
 from libc.string cimport memcmp, memcpy, memset
 
 from ._aead cimport PacketKey
+from ._core cimport _as_bytes
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
@@ -58,17 +59,6 @@ cdef inline bytes _same_or_new(bytes known, const uint8_t* p, Py_ssize_t n):
     if PyBytes_GET_SIZE(known) == n and memcmp(PyBytes_AS_STRING(known), p, n) == 0:
         return known
     return PyBytes_FromStringAndSize(<const char*>p, n)
-
-
-cdef bytes _as_bytes(object data):
-    cdef Py_buffer view
-    if PyBytes_CheckExact(data):
-        return <bytes>data
-    PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
-    try:
-        return PyBytes_FromStringAndSize(<char*>view.buf, view.len)
-    finally:
-        PyBuffer_Release(&view)
 
 
 cdef int _check_cid_length(int64_t length) except -1:

@@ -4,14 +4,14 @@ The engines in ``h2q.quic`` open a packet, put frames into it and complete it. `
 """
 
 cimport cython
-from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_CheckExact, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.buffer cimport PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.mem cimport PyMem_Free, PyMem_Realloc
 from libc.stdint cimport int64_t, uint8_t, uint64_t
 from libc.string cimport memcpy, memmove, memset
 
 from ._aead cimport PacketKey
-from ._core cimport put_u32
+from ._core cimport _as_bytes, put_u32
 from ._sendbuf cimport SendBuffer, copy_vector
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -74,17 +74,6 @@ cdef inline int _varint(str what, int64_t value) except -1:
     if <uint64_t>value > <uint64_t>MAX_VARINT:
         _check(what, value, 0, MAX_VARINT)
     return 0
-
-
-cdef bytes _as_bytes(object data):
-    cdef Py_buffer view
-    if PyBytes_CheckExact(data):
-        return <bytes>data
-    PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
-    try:
-        return PyBytes_FromStringAndSize(<char*>view.buf, view.len)
-    finally:
-        PyBuffer_Release(&view)
 
 
 cdef inline uint8_t* _copy(uint8_t* p, bytes data) noexcept:

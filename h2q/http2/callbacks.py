@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from ..callbacks import bound_method
+
 
 class Callbacks:
     """Base for a session's callbacks (``nghttp2_session_callbacks``). Override what you want; the rest costs nothing.
@@ -123,9 +125,4 @@ NAMES = tuple(name for name in vars(Callbacks) if not name.startswith("_"))
 
 def overridden(callbacks: object, name: str) -> Any:
     """The bound method ``name`` of ``callbacks`` where it is something other than the base's, else None."""
-    method = getattr(callbacks, name, None)
-    if method is None or getattr(method, "__func__", None) is getattr(Callbacks, name):
-        return None
-    if not callable(method):
-        raise TypeError(f"callback {name} is not callable")
-    return method
+    return bound_method(callbacks, name, Callbacks)

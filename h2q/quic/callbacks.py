@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..callbacks import bound_method
+
 
 class Callbacks:
     """Base for a connection's callbacks (``ngtcp2_callbacks``). Override what you want; the rest costs nothing.
@@ -106,9 +108,4 @@ class Callbacks:
 
 def overridden(callbacks: object, name: str) -> Any:
     """The bound method ``name`` of ``callbacks`` where it is something other than the base's, else None."""
-    method = getattr(callbacks, name, None)
-    if method is None or getattr(method, "__func__", None) is getattr(Callbacks, name):
-        return None
-    if not callable(method):
-        raise TypeError(f"callback {name} is not callable")
-    return method
+    return bound_method(callbacks, name, Callbacks)

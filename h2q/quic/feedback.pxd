@@ -53,8 +53,6 @@ cdef class Feedback:
     @cython.locals(found=bint, frame=SentFrame)
     cdef bint _queue_copies(self, SentPacket packet, bint is_lost) except? -1
     @cython.locals(core=Core)
-    cdef int64_t mark(self, int64_t now) except? -1
-    @cython.locals(core=Core)
     cdef issue_connection_ids(self)
     @cython.locals(core=Core, sequence=int64_t)
     cdef retire_connection_ids(self)

@@ -238,10 +238,6 @@ class Feedback:
 
     # -- what goes along with packets -----------------------------------------------------------------------
 
-    def mark(self, now: int) -> int:
-        """The ECN mark of the packet that is being completed."""
-        return self.core.recovery.ecn_mark(now)
-
     def issue_connection_ids(self) -> None:
         """NEW_CONNECTION_ID frames for as many ids as the peer will keep (RFC 9000 section 5.1.1)."""
         core = self.core

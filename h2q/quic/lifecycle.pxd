@@ -15,7 +15,7 @@ from .stats cimport Stats
 from .transmit cimport Transmitter
 
 cdef int64_t ALIVE, APPLICATION_ERROR, DROP_CONN, IDLE_CLOSE, IS_CLOSED, IS_CLOSING, MAX_PACKET_NUMBER
-cdef int64_t MIN_INITIAL_DATAGRAM, MIN_PACKET_EXPANSION, NEVER, P_HANDSHAKE, P_INITIAL, P_SHORT
+cdef int64_t MIN_INITIAL_DATAGRAM, NEVER, P_HANDSHAKE, P_INITIAL, P_SHORT
 cdef int64_t BLACK_HOLE_PTOS
 
 cdef int64_t LEAST_ALLOWANCE
@@ -37,7 +37,7 @@ cdef class Lifecycle:
         self, object dest, int64_t now, bint application, int64_t code, int64_t frame_type, bytes reason
     ) except? -1
     @cython.locals(
-        core=Core, builder=PacketBuilder, largest=int64_t, opened=bint, token=bytes, pads=bint, size=int64_t
+        core=Core, builder=PacketBuilder, largest=int64_t, opened=bint, pads=bint, size=int64_t
     )
     cdef _put(self, PacketSpace space, int64_t kind, bytes frame, int64_t now)
     cdef arrived_while_closing(self, int64_t size, Path path)

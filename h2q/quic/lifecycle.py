@@ -15,7 +15,6 @@ from .constants import (
     IS_CLOSING,
     MAX_PACKET_NUMBER,
     MIN_INITIAL_DATAGRAM,
-    MIN_PACKET_EXPANSION,
     NEVER,
     P_HANDSHAKE,
     P_INITIAL,
@@ -124,21 +123,18 @@ class Lifecycle:
         """One packet with nothing but this frame; left out where it does not fit."""
         core = self.core
         builder: PacketBuilder = self.transmit.builder
-        largest = core.recovery.space(space.index).largest_acked
         if kind == P_SHORT:
+            largest = core.recovery.space(space.index).largest_acked
             opened = builder.open_short(core.dcid, space.next_pn, largest, space.tx_key, core.key_phase, 0, 0)
         else:
-            token = core.token if kind == P_INITIAL and not core.is_server else b""
-            opened = builder.open_long(
-                kind, core.version, core.dcid, core.scid, token, space.next_pn, largest, space.tx_key
-            )
+            opened = self.transmit.open_long(space, kind)
         if not opened:
             return
         if not builder.put_frame(frame):
             builder.cancel()
             return
         pads = kind == P_INITIAL and not core.is_server
-        size = builder.complete(MIN_INITIAL_DATAGRAM if pads else builder.used + len(core.scid) + MIN_PACKET_EXPANSION)
+        size = builder.complete(MIN_INITIAL_DATAGRAM if pads else self.transmit.least_end())
         space.next_pn += 1
         core.path.bytes_sent += size
         core.stats.packets_sent += 1

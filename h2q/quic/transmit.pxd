@@ -65,7 +65,7 @@ cdef class Transmitter:
     @cython.locals(core=Core, initial=PacketSpace, handshake=PacketSpace, now=int64_t, must_pad=bint, size=int64_t)
     cdef _write_handshake_packets(self)
     @cython.locals(
-        core=Core, builder=PacketBuilder, token=bytes, recovery=Recovery, loss=LossSpace,
+        core=Core, builder=PacketBuilder, recovery=Recovery, loss=LossSpace,
         room_for_initial=bint, count=int64_t
     )
     cdef int64_t _write_handshake_packet(self, PacketSpace space, int64_t kind, bint must_pad) except? -1
@@ -75,7 +75,7 @@ cdef class Transmitter:
         core=Core, builder=PacketBuilder, now=int64_t, initial=PacketSpace, handshake=PacketSpace, app=PacketSpace
     )
     cdef int64_t _write_acks(self) except? -1
-    @cython.locals(core=Core, builder=PacketBuilder, largest=int64_t)
+    @cython.locals(core=Core, builder=PacketBuilder)
     cdef _write_ack_packet(self, PacketSpace space, int64_t kind)
     @cython.locals(
         core=Core, builder=PacketBuilder, app=PacketSpace, send_limit=SendLimit, allowed=int64_t, wrote=int64_t,
@@ -92,6 +92,9 @@ cdef class Transmitter:
     cdef int64_t _write_path_datagram(self) except? -1
     @cython.locals(core=Core, builder=PacketBuilder, size=int64_t, usual=int64_t, packet=SentPacket)
     cdef bint _write_mtu_probe(self) except? -1
+    @cython.locals(core=Core, token=bytes, largest=int64_t)
+    cdef bint open_long(self, PacketSpace space, int64_t kind) except? -1
+    cdef int64_t least_end(self) except? -1
     @cython.locals(core=Core, app=PacketSpace, keys=Keys, grease=int64_t, largest=int64_t)
     cdef bint _open_short(self) except? -1
     @cython.locals(
@@ -117,8 +120,10 @@ cdef class Transmitter:
     cdef bint _put_for_stream(self, int64_t kind, Stream stream, bytes data, int64_t value) except? -1
     @cython.locals(core=Core, limit=SendLimit, data=bytes)
     cdef bint _say_blocked(self, Stream stream, SendStream send) except? -1
-    @cython.locals(core=Core, streams=Streams, maximum=int64_t)
+    @cython.locals(core=Core, streams=Streams)
     cdef _put_max_streams(self)
+    @cython.locals(core=Core, maximum=int64_t)
+    cdef _push_max_streams(self, bint bidi, int64_t kind, object callback)
     cdef _begin_packet(self)
     @cython.locals(packet=SentPacket)
     cdef _add(self, SentFrame frame)

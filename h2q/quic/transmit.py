@@ -277,18 +277,8 @@ class Transmitter:
         """One Initial or Handshake packet, 0 when it would be empty (``conn_write_handshake_pkt``)."""
         core = self.core
         builder = self.builder
-        token = core.token if kind == P_INITIAL and not core.is_server else b""
         recovery = core.recovery
-        if not builder.open_long(
-            kind,
-            core.version,
-            core.dcid,
-            core.scid,
-            token,
-            space.next_pn,
-            recovery.space(space.index).largest_acked,
-            space.tx_key,
-        ):
+        if not self.open_long(space, kind):
             return 0
         self._begin_packet()
         self._put_ack(space, 0)
@@ -313,7 +303,7 @@ class Transmitter:
         if self.empty:
             builder.cancel()
             return 0
-        return self._complete(space, builder.used + len(core.scid) + MIN_PACKET_EXPANSION, False)
+        return self._complete(space, self.least_end(), False)
 
     def _pads_here(self, kind: int, must_pad: bool) -> bool:
         """No other packet will come behind this one to carry the datagram's padding (``conn_should_pad_pkt``)."""
@@ -355,13 +345,7 @@ class Transmitter:
     def _write_ack_packet(self, space: PacketSpace, kind: int) -> None:
         core = self.core
         builder = self.builder
-        largest = core.recovery.space(space.index).largest_acked
-        if kind < 0:
-            if not self._open_short():
-                return
-        elif not builder.open_long(
-            kind, core.version, core.dcid, core.scid, b"", space.next_pn, largest, space.tx_key
-        ):
+        if not (self._open_short() if kind < 0 else self.open_long(space, kind)):
             return
         self._begin_packet()
         self._put_ack(space, core.ack_delay() if kind < 0 else 0)
@@ -370,7 +354,7 @@ class Transmitter:
             return
         if self._was_silent(space):
             self._put_ping()
-        self._complete(space, builder.used + len(core.scid) + MIN_PACKET_EXPANSION, False)
+        self._complete(space, self.least_end(), False)
 
     # -- the application's packet ---------------------------------------------------------------------------
 
@@ -447,7 +431,7 @@ class Transmitter:
         elif self.must_pad:
             self._complete(app, MIN_INITIAL_DATAGRAM, True)
         else:
-            self._complete(app, builder.used + len(core.scid) + MIN_PACKET_EXPANSION, False)
+            self._complete(app, self.least_end(), False)
         return builder.used
 
     def _write_path_datagram(self) -> int:
@@ -501,6 +485,19 @@ class Transmitter:
         self._complete(core.app, size, True)
         core.mtu.on_sent(self.now, core.pto())
         return True
+
+    def open_long(self, space: PacketSpace, kind: int) -> bool:
+        """Begin an Initial or Handshake packet. False when it does not fit."""
+        core = self.core
+        token = core.token if kind == P_INITIAL and not core.is_server else b""
+        largest = core.recovery.space(space.index).largest_acked
+        return self.builder.open_long(
+            kind, core.version, core.dcid, core.scid, token, space.next_pn, largest, space.tx_key
+        )
+
+    def least_end(self) -> int:
+        """Where the open packet ends at least: long enough to hide a stateless reset (RFC 9000 section 10.3)."""
+        return self.builder.used + len(self.core.scid) + MIN_PACKET_EXPANSION
 
     def _open_short(self) -> bool:
         core = self.core
@@ -660,11 +657,12 @@ class Transmitter:
         core = self.core
         limit = core.send_limit
         if limit.should_say_blocked():
-            if not self.builder.put_frame(pack_data_blocked(limit.maximum)):
+            data = pack_data_blocked(limit.maximum)
+            if not self.builder.put_frame(data):
                 core.queue_stream(stream, W_BLOCKED)
                 return False
             limit.blocked_at = limit.maximum
-            self._record(T_DATA_BLOCKED, limit.maximum, None, pack_data_blocked(limit.maximum))
+            self._record(T_DATA_BLOCKED, limit.maximum, None, data)
         if send.should_say_blocked():
             data = pack_stream_data_blocked(stream.stream_id, send.limit)
             if not self.builder.put_frame(data):
@@ -679,17 +677,18 @@ class Transmitter:
         core = self.core
         streams = core.streams
         if streams.wants_max_streams_update(True):
-            maximum = streams.next_max_streams(True)
-            if self._on_remote_bidi is not None:
-                core.call(self._on_remote_bidi, maximum)
-            core.push_control(T_MAX_STREAMS_BIDI, pack_max_streams(True, maximum), maximum)
+            self._push_max_streams(True, T_MAX_STREAMS_BIDI, self._on_remote_bidi)
         if streams.wants_max_streams_update(False):
-            maximum = streams.next_max_streams(False)
-            if self._on_remote_uni is not None:
-                core.call(self._on_remote_uni, maximum)
-            core.push_control(T_MAX_STREAMS_UNI, pack_max_streams(False, maximum), maximum)
+            self._push_max_streams(False, T_MAX_STREAMS_UNI, self._on_remote_uni)
         if core.app.first is not None:
             self.fits = self._put_control(core.app)
+
+    def _push_max_streams(self, bidi: bool, kind: int, callback: Any) -> None:
+        core = self.core
+        maximum = core.streams.next_max_streams(bidi)
+        if callback is not None:
+            core.call(callback, maximum)
+        core.push_control(kind, pack_max_streams(bidi, maximum), maximum)
 
     # -- one packet -----------------------------------------------------------------------------------------
 
@@ -769,7 +768,7 @@ class Transmitter:
                 core.last_activity = now
         elif space.silent_since < 0:
             space.silent_since = now
-        packet.ecn = self.ecn = self.feedback.mark(now)
+        packet.ecn = self.ecn = recovery.ecn_mark(now)
         recovery.on_sent(space.index, packet, now)
         if path is None:
             core.path.bytes_sent += size

@@ -18,9 +18,8 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.hmac import HMAC
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
-from . import frames
+from . import frames, library
 from .driver import CLIENT, DEFAULTS, SERVER, Driver
-from .library import Info
 
 SUITE = 0x1301
 INITIAL_LEVEL, HANDSHAKE_LEVEL, APPLICATION_LEVEL = 0, 2, 3
@@ -475,10 +474,10 @@ class Endpoint:
         return answer if isinstance(answer, str) else 0
 
     @property
-    def info(self) -> Info:
+    def info(self) -> library.Info:
         conn = self.conn
         path = conn.info()
-        return Info(
+        return library.Info(
             path.cwnd,
             path.bytes_in_flight,
             path.smoothed_rtt,
